@@ -1,0 +1,48 @@
+# Flags that every target of the project shares, and the two kinds of target it is made of.
+
+add_library(vpnd_flags INTERFACE)
+target_include_directories(vpnd_flags INTERFACE ${CMAKE_SOURCE_DIR})  # includes are rooted at the repository
+target_compile_options(vpnd_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor
+                                            $<$<BOOL:${VPND_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports false positives of these two inside the standard library and fmt (GCC PR 105329, 105651).
+  target_compile_options(vpnd_flags INTERFACE -Wno-restrict -Wno-stringop-overflow)
+endif()
+if(VPND_SANITIZE)
+  target_compile_options(vpnd_flags INTERFACE -fsanitize=${VPND_SANITIZE} -fno-omit-frame-pointer
+                                              -fno-sanitize-recover=all)
+  target_link_options(vpnd_flags INTERFACE -fsanitize=${VPND_SANITIZE})
+endif()
+if(VPND_FUZZ)
+  target_compile_options(vpnd_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# vpnd_library(NAME SOURCES a.cpp … PUBLIC_HEADERS a.hpp … PUBLIC libs… PRIVATE libs…)
+# A static library of one folder. Each of its headers is also compiled alone (target all_verify_interface_header_sets).
+function(vpnd_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(${name} PRIVATE ${ARG_PRIVATE})
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_sources(${name} ${scope} FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${ARG_HEADERS})
+  target_link_libraries(${name} ${scope} vpnd_flags ${ARG_PUBLIC})
+  set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+endfunction()
+
+# vpnd_test(NAME SOURCES a_test.cpp … LIBS libs… [LABEL unit])
+# One GoogleTest program; ctest sees each of its tests.
+function(vpnd_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE vpnd_flags ${ARG_LIBS} GTest::gmock_main)
+  target_compile_definitions(${name} PRIVATE VPND_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 120 DISCOVERY_TIMEOUT 60)
+endfunction()
