@@ -1,0 +1,18 @@
+set(proto_codec_sources
+  drop_reason.cpp
+  opcode.cpp
+  control_packet.cpp
+  packet_id.cpp
+)
+set(proto_codec_headers
+  control_message.hpp
+  control_packet.hpp
+  drop_reason.hpp
+  ids.hpp
+  opcode.hpp
+  packet_id.hpp
+  peer_info.hpp
+  push.hpp
+  time.hpp
+  wire.hpp
+)
