@@ -1,0 +1,41 @@
+#include "vpnd/config/material.hpp"
+
+#include <string.h>
+
+#include <utility>
+
+namespace vpnd::config {
+
+namespace {
+
+void wipe(std::string& text) noexcept {
+  // Up to the capacity: a short string may have been a longer one before.
+  explicit_bzero(text.data(), text.capacity());
+  text.clear();
+}
+
+}  // namespace
+
+// A moved-from short string still holds its characters, so every move is followed by a wipe of the source.
+SensitiveText::SensitiveText(std::string&& text) noexcept : text_(std::move(text)) {
+  wipe(text);
+}
+
+SensitiveText::SensitiveText(SensitiveText&& other) noexcept : text_(std::move(other.text_)) {
+  wipe(other.text_);
+}
+
+SensitiveText& SensitiveText::operator=(SensitiveText other) noexcept {
+  text_.swap(other.text_);
+  return *this;
+}
+
+SensitiveText::~SensitiveText() {
+  wipe(text_);
+}
+
+std::string Material::origin() const {
+  return is_inline() ? "inline at " + format(where) : path.string();
+}
+
+}  // namespace vpnd::config

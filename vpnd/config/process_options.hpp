@@ -1,0 +1,82 @@
+// The process itself: what it is asked to do, its logs, privileges, hooks and threads.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vpnd/config/role_options.hpp"
+
+namespace vpnd::config {
+
+enum class Action : std::uint8_t { run, show_help, show_version, check_config, generate_key };
+
+enum class KeyType : std::uint8_t {
+  tls_auth,
+  tls_crypt,
+  tls_crypt_v2_server,
+  tls_crypt_v2_client,
+  auth_token
+};
+
+struct GenerateKey {
+  KeyType type = KeyType::tls_auth;    // `secret` and `tls-auth` are the same 2048 bits
+  std::filesystem::path output;        // empty: standard output
+  std::string metadata;                // tls_crypt_v2_client: base64, may be empty
+  std::optional<Material> server_key;  // tls_crypt_v2_client: the key given with --tls-crypt-v2
+};
+
+struct StatusFile {
+  std::filesystem::path path;
+  std::chrono::seconds interval{60};
+};
+
+struct LogOptions {
+  unsigned verbosity = 1;      // verb, 0 to 11
+  unsigned mute = 0;           // repeats of one kind of line before it is silenced; 0: never
+  std::filesystem::path file;  // empty: standard output
+  bool append = false;
+  std::optional<std::string> syslog;  // the name to use
+  bool timestamps = true;
+  std::optional<StatusFile> status;
+  unsigned status_version = 1;  // 1, 2 or 3
+};
+
+struct ScriptOptions {
+  unsigned security = 1;  // script-security, 0 to 3
+  std::optional<Command> up;
+  std::optional<Command> down;
+  std::optional<Command> route_up;
+  std::optional<Command> route_pre_down;
+  std::filesystem::path temporary = "/tmp";
+  std::vector<std::pair<std::string, std::string>> environment;  // setenv; UV_ names also go to the server
+};
+
+enum class IoBackend : std::uint8_t { automatic, uring, epoll };
+
+struct BatchOptions {
+  std::size_t size_bytes = 65536;
+  unsigned packets = 256;
+  std::chrono::microseconds hold{0};
+  unsigned workers = 1;
+  std::optional<unsigned> crypto_threads;  // absent: auto
+  IoBackend io = IoBackend::automatic;
+};
+
+struct ProcessOptions {
+  Action action = Action::run;
+  std::optional<GenerateKey> generate_key;
+  std::filesystem::path directory;         // cd; empty: stay. Files were resolved against it already
+  std::optional<std::string> daemon_name;  // daemon: go to the background under this name for syslog
+  std::filesystem::path pid_file;
+  std::string user;  // empty: stay who we are
+  std::string group;
+  std::optional<int> nice;
+};
+
+}  // namespace vpnd::config
