@@ -1,0 +1,9 @@
+set(proto_session_sources
+  reliable.cpp
+)
+set(proto_session_headers
+  reliable.hpp
+  session.hpp
+  session_config.hpp
+  session_event.hpp
+)
