@@ -64,7 +64,8 @@ class PeerInfo {
 
   PeerInfo() = default;
 
-  // Takes over every well-formed line; others are skipped and counted. Of a repeated name the first counts.
+  // Takes over every well-formed line; others are skipped and counted. Of a repeated name the first counts. A
+  // byte of a value that is not printable ASCII becomes '_', so that a value can be logged.
   static PeerInfo parse(std::string_view text);
 
   std::optional<std::string_view> find(std::string_view name) const;
@@ -77,8 +78,9 @@ class PeerInfo {
   std::vector<std::string_view> out_of_band_auth_methods() const;  // IV_SSO: openurl, webauth, crtext …
   std::size_t skipped_lines() const { return skipped_lines_; }
 
-  // The lines that may become environment variables of a script: the name begins with IV_ or UV_ and both
-  // name and value hold nothing but harmless characters. This filter is what keeps PATH and LD_PRELOAD out.
+  // The lines that may become environment variables of a script: names of letters, digits and '_' that begin
+  // with IV_ or UV_, which keeps PATH and LD_PRELOAD out. As in stock, white space and $ ( ` in a value
+  // become '_'.
   std::vector<std::pair<std::string, std::string>> environment() const;
 
  private:

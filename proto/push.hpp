@@ -52,12 +52,14 @@ class PushAssembler {
 };
 
 struct OptionWords {
-  bool valid = false;  // false: an unterminated quote or escape, or too many words
+  bool valid = false;  // false: an unclosed quote, a wrong escape, or more than 16 words
   std::vector<std::string> words;
 };
 
-// Splits one option like a line of a configuration file: white space separates; "…" takes backslash escapes,
-// '…' does not; outside quotes a backslash escapes the next character.
+// Splits one option as stock splits a line of a configuration file: white space separates, # and ; begin a
+// comment where a word could begin. A word that begins with " or ' goes on to the next such quote. A
+// backslash, except inside '…', may stand before a backslash, a double quote or white space, and before
+// nothing else.
 OptionWords split_option(std::string_view option);
 
 struct PullFilter {

@@ -1,18 +1,29 @@
 set(proto_codec_sources
-  drop_reason.cpp
-  opcode.cpp
+  control_message.cpp
   control_packet.cpp
+  drop_reason.cpp
+  key_method.cpp
+  opcode.cpp
   packet_id.cpp
+  peer_info.cpp
+  push.cpp
+  session_cookie.cpp
 )
 set(proto_codec_headers
+  cipher_negotiation.hpp
   control_message.hpp
   control_packet.hpp
   drop_reason.hpp
+  first_contact.hpp
   ids.hpp
+  key_method.hpp
   opcode.hpp
+  options_string.hpp
   packet_id.hpp
   peer_info.hpp
   push.hpp
+  rate_limit.hpp
+  session_cookie.hpp
   time.hpp
   wire.hpp
 )
