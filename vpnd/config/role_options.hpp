@@ -72,7 +72,6 @@ struct ServerOptions {
   bool username_as_common_name = false;
   bool password_optional = false;  // auth-user-pass-optional
   std::optional<PasswordVerifier> password_verifier;
-  std::optional<Command> learn_address;
 };
 
 enum class FilterAction : std::uint8_t { accept, ignore, reject };

@@ -26,9 +26,9 @@ struct Protocol {
 };
 
 enum class MssfixMode : std::uint8_t {
-  inner,  // `mssfix N`: largest inner packet, headers of the tunnel added on top
-  mtu,    // `mssfix N mtu`: largest outer packet with IP and UDP/TCP header (the default, 1492)
-  fixed,  // `mssfix N fixed`: the MSS itself is derived from N, whatever the encapsulation
+  datagram,  // `mssfix N`: largest outer datagram, without its IP and UDP header
+  mtu,       // `mssfix N mtu`: the same with IP and UDP header (the default, 1492)
+  fixed,     // `mssfix N fixed`: largest inner packet, whatever the encapsulation
 };
 
 struct Mssfix {
