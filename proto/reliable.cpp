@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace vpnd::proto {
 
@@ -50,6 +51,13 @@ MessageId SendWindow::push(Opcode opcode, std::span<const std::byte> payload) {
   return slot.id;
 }
 
+void SendWindow::stop_repeating() {
+  retransmit_ = Retransmit::never;
+  for (Entry& slot : entries_) {
+    if (slot.sent) slot.due = TimePoint::max();
+  }
+}
+
 void SendWindow::acknowledge(const AckList& acks, TimePoint now) {
   for (const MessageId id : acks) acknowledge_one(id, now);
   while (oldest_ != next_ && !entry(oldest_).in_use) oldest_ = after(oldest_);
@@ -60,6 +68,7 @@ void SendWindow::acknowledge_one(MessageId id, TimePoint now) {
   // A message that was never sent cannot have arrived: such an id is a lie or left over from another key.
   if (!acked.in_use || !acked.sent || acked.id != id) return;
   acked.in_use = false;
+  acked.payload = {};  // gives the memory back: an idle session is to be small
   --in_flight_;
   if (retransmit_ == Retransmit::never) return;
   for (Entry& earlier : entries_) {
@@ -108,11 +117,11 @@ void ReceiveWindow::store(const ControlMessagePacket& message) {
   slot.payload.assign(message.payload.begin(), message.payload.end());
 }
 
-std::optional<ControlMessagePacket> ReceiveWindow::take() {
+std::optional<ReceiveWindow::Message> ReceiveWindow::take() {
   Entry& slot = entries_[next_.value % kSlots];
   if (!slot.in_use) return std::nullopt;
+  Message message{next_, slot.opcode, std::exchange(slot.payload, {})};
   slot.in_use = false;
-  const ControlMessagePacket message{next_, slot.opcode, slot.payload};
   next_ = after(next_);
   return message;
 }

@@ -23,11 +23,12 @@
 
 namespace vpnd::proto {
 
-// One message of the control channel: what gets a message id.
+// One message of the control channel: what gets a message id. The payload is borrowed; who hands it out says
+// how long.
 struct ControlMessagePacket {
   MessageId id;
   Opcode opcode;
-  std::span<const std::byte> payload;  // borrowed from its window: valid until the window is changed
+  std::span<const std::byte> payload;
 };
 
 class SendWindow {
@@ -51,10 +52,14 @@ class SendWindow {
   // Takes a message; it is due at once. Only when has_room().
   MessageId push(Opcode opcode, std::span<const std::byte> payload);
 
+  // From now on everything is sent once at most: what was sent already is not repeated.
+  void stop_repeating();
+
   // Forgets what has arrived. Unknown ids and repetitions are ignored.
   void acknowledge(const AckList& acks, TimePoint now);
 
-  // The oldest message that is due, and from now on counts as sent.
+  // The oldest message that is due, and from now on counts as sent. Its payload is valid until the next
+  // acknowledge().
   std::optional<ControlMessagePacket> take_due(TimePoint now);
 
   // When a message is next due; TimePoint::max() when none will be.
@@ -104,8 +109,13 @@ class ReceiveWindow {
   // Stores a copy. Only for a message judged fresh.
   void store(const ControlMessagePacket& message);
 
-  // The next message in order, if it is there. The payload is valid until the next store().
-  std::optional<ControlMessagePacket> take();
+  struct Message {
+    MessageId id;
+    Opcode opcode;
+    std::vector<std::byte> payload;
+  };
+  // The next message in order, if it is there.
+  std::optional<Message> take();
 
  private:
   struct Entry {

@@ -52,7 +52,7 @@ class Session {
   static constexpr std::size_t kMaxMessageSize =
       2046;  // text of one message; with its NUL it stays below 2048
   static constexpr std::size_t kMaxQueuedMessages = 64;  // that wait for the control channel
-  static constexpr std::size_t kMaxQueuedEvents = 64;    // with more, the session stops reading from its peer
+  static constexpr std::size_t kMaxQueuedEvents = 64;    // with as many, nothing more is read from the peer
 
   // A client: its hard reset waits in next_packet(). A server: waits for the client's hard reset, as over
   // TCP, or from a tls-crypt-v2 client that cannot do the cookie exchange.

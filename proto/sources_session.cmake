@@ -1,9 +1,20 @@
 set(proto_session_sources
   reliable.cpp
+  reset_tlv.cpp
+  wrap_state.cpp
+  key_state.cpp
+  session.cpp
+  session_keys.cpp
+  session_packets.cpp
+  session_progress.cpp
 )
 set(proto_session_headers
+  key_state.hpp
   reliable.hpp
+  reset_tlv.hpp
   session.hpp
   session_config.hpp
+  session_core.hpp
   session_event.hpp
+  wrap_state.hpp
 )

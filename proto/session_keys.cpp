@@ -1,0 +1,188 @@
+// Rekeys, which key to send with, what is derived from a key, and everything that happens because time
+// passes.
+
+#include <algorithm>
+#include <utility>
+
+#include "crypto/key_material.hpp"
+#include "proto/session_core.hpp"
+
+namespace vpnd::proto {
+
+namespace {
+
+std::string_view text(KeyStage stage) {
+  switch (stage) {
+    case KeyStage::resetting:
+      return "no answer from the peer";
+    case KeyStage::handshaking:
+      return "TLS handshake not finished";
+    case KeyStage::exchanging:
+      return "no key exchange from the peer";
+    case KeyStage::confirming:
+      return "key exchange not acknowledged";
+    case KeyStage::active:
+      return "not authenticated";
+    case KeyStage::failed:
+      return "failed";
+  }
+  return "";
+}
+
+}  // namespace
+
+// --- rekeys
+// ---------------------------------------------------------------------------------------------------------
+
+bool Session::Core::may_start_rekey() const {
+  if (dead_ || farewell_ || !newest_) return false;
+  if (newest_->state.stage() == KeyStage::failed) return previous_ != nullptr;
+  return newest_->established && newest_->data_keys_taken;
+}
+
+bool Session::Core::start_rekey(Now now) {
+  if (!may_start_rekey()) return false;
+  const KeyId newest = newest_->state.id();
+  begin_rekey(newest_->state.stage() == KeyStage::failed ? newest : next_key_id(newest), now);
+  pump(now);
+  return true;
+}
+
+void Session::Core::begin_rekey(KeyId id, Now now) {
+  if (newest_->state.stage() != KeyStage::failed) {
+    retire_previous();
+    previous_ = std::move(newest_);
+    previous_ends_ = now.steady + config_.timers.tran_window;
+  }
+  open_key(newest_, {id, KeyOrigin::rekey, KeyOpening::soft_reset}, now.steady);
+  last_rekey_ = now.steady;
+}
+
+// There is one retiring key at most: the one before it has to go. Nothing may still be sent with that.
+void Session::Core::retire_previous() {
+  switch_send_key();
+  if (!previous_) return;
+  report(KeyRetired{previous_->state.id()});
+  previous_.reset();
+}
+
+void Session::Core::switch_send_key() {
+  if (!send_switch_) return;
+  send_switch_.reset();
+  report(SendKeyChanged{newest_->state.id()});
+}
+
+void Session::Core::note_peer_used_key(KeyId id, Now now) {
+  if (dead_ || !send_switch_ || newest_->state.id() != id) return;
+  last_now_ = now;
+  switch_send_key();
+}
+
+std::optional<KeyId> Session::Core::established_key() const {
+  if (newest_ && newest_->established) return newest_->state.id();
+  if (previous_) return previous_->state.id();
+  return std::nullopt;
+}
+
+// --- time
+// -----------------------------------------------------------------------------------------------------------
+
+TimePoint Session::Core::handshake_deadline() const {
+  if (!newest_ || newest_->established || newest_->state.stage() == KeyStage::failed) return TimePoint::max();
+  if (newest_->state.stage() != KeyStage::active) {
+    return newest_->state.created_at() + config_.timers.hand_window;
+  }
+  const auto deadline = farewell_ ? farewell_->deadline : newest_->verdict_deadline;
+  return deadline.value_or(TimePoint::max());
+}
+
+TimePoint Session::Core::reneg_deadline() const {
+  if (config_.timers.reneg_sec.count() == 0 || !may_start_rekey() || !newest_->established) {
+    return TimePoint::max();
+  }
+  return newest_->established_at + config_.timers.reneg_sec;
+}
+
+TimePoint Session::Core::deadline() const {
+  if (dead_) return TimePoint::max();
+  TimePoint earliest = std::min(handshake_deadline(), reneg_deadline());
+  if (newest_) earliest = std::min(earliest, newest_->state.retransmit_deadline());
+  if (previous_) earliest = std::min({earliest, previous_->state.retransmit_deadline(), previous_ends_});
+  if (send_switch_) earliest = std::min(earliest, *send_switch_);
+  return earliest;
+}
+
+void Session::Core::tick(Now now) {
+  if (dead_) return;
+  if (now.steady >= handshake_deadline()) expire_handshake(now);
+  if (!dead_ && send_switch_ && now.steady >= *send_switch_) switch_send_key();
+  if (!dead_ && previous_ && now.steady >= previous_ends_) {
+    retire_previous();
+    if (newest_->state.stage() == KeyStage::failed) die("the last key has ended after a failed rekey");
+  }
+  if (!dead_ && now.steady >= reneg_deadline()) start_rekey(now);
+  pump(now);
+}
+
+void Session::Core::expire_handshake(Now now) {
+  if (farewell_) return die(std::move(farewell_->reason));
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::seconds>(now.steady - newest_->state.created_at());
+  newest_->state.fail("no new key within " + std::to_string(waited.count()) +
+                      " s: " + std::string(text(newest_->state.stage())));
+  newest_failed();
+}
+
+// --- keys
+// -----------------------------------------------------------------------------------------------------------
+
+std::optional<crypto::KeyMaterial> Session::Core::derive_data_keys(KeyId id, KeyDerivation derivation) {
+  Key* const key = find_key(id);
+  if (dead_ || !key || !key->established || key->data_keys_taken) return std::nullopt;
+  key->data_keys_taken = true;
+  KeyState::Sources sources = key->state.take_sources();
+
+  if (derivation == KeyDerivation::tls_exporter) {
+    crypto::KeyMaterial material;
+    if (!key->state.tls()->export_key_material(crypto::kDataKeysLabel, material.expose()))
+      return std::nullopt;
+    if (!crypto::usable_for_data(material)) return std::nullopt;
+    return material;
+  }
+  const bool client = config_.role == crypto::Role::client;
+  KeySources& of_client = client ? sources.local : sources.remote;
+  KeySources& of_server = client ? sources.remote : sources.local;
+  crypto::LegacyKeySources legacy;
+  legacy.pre_master = std::move(of_client.pre_master);
+  legacy.client_random1 = std::move(of_client.random1);
+  legacy.client_random2 = std::move(of_client.random2);
+  legacy.server_random1 = std::move(of_server.random1);
+  legacy.server_random2 = std::move(of_server.random2);
+  legacy.client_session_id = (client ? local_ : *remote_).bytes;
+  legacy.server_session_id = (client ? *remote_ : local_).bytes;
+  return crypto::derive_legacy_keys(legacy);
+}
+
+bool Session::Core::enable_dynamic_tls_crypt() {
+  if (dead_ || dynamic_wrap_ || !newest_ || !newest_->established || newest_->state.id() != KeyId{0})
+    return false;
+  crypto::KeyMaterial key;
+  if (!newest_->state.tls()->export_key_material(crypto::kDynamicTlsCryptLabel, key.expose())) return false;
+  if (config_.wrap_key) crypto::xor_into(key, *config_.wrap_key);
+  dynamic_wrap_.emplace(crypto::ControlWrap::tls_crypt(key, config_.role), ControlPacketIdCounter());
+  return true;
+}
+
+std::string Session::Core::tls_description() const {
+  if (newest_ && newest_->state.tls()) {
+    if (std::string text = newest_->state.tls()->protocol_description(); !text.empty()) return text;
+  }
+  return previous_ ? previous_->state.tls()->protocol_description() : std::string();
+}
+
+std::uint64_t Session::Core::retransmissions() const {
+  return (newest_ ? newest_->state.retransmissions() : 0) +
+         (previous_ ? previous_->state.retransmissions() : 0);
+}
+
+}  // namespace vpnd::proto
