@@ -102,6 +102,7 @@ class FirstContact {
     std::optional<crypto::TlsCryptMetadata> metadata;
   };
 
+  static Opened refused(DropReason reason);
   Opened open(std::span<const std::byte> packet);
   FirstContactVerdict answer_reset(Opened& opened, std::span<const std::byte> client_address,
                                    std::span<std::byte, kMaxResetReplySize> reply, Now now);

@@ -1,9 +1,12 @@
 set(proto_codec_sources
+  cipher_negotiation.cpp
   control_message.cpp
   control_packet.cpp
   drop_reason.cpp
+  first_contact.cpp
   key_method.cpp
   opcode.cpp
+  options_string.cpp
   packet_id.cpp
   peer_info.cpp
   push.cpp
