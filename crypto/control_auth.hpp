@@ -45,8 +45,8 @@ enum class UnwrapResult : std::uint8_t {
 
 struct [[nodiscard]] Unwrapped {
   UnwrapResult result = UnwrapResult::too_short;
-  ControlHeader header;             // meaningful only if ok
-  std::span<const std::byte> rest;  // inside the packet (plain, tls-auth) or inside scratch (tls-crypt)
+  ControlHeader header{};             // meaningful only if ok
+  std::span<const std::byte> rest{};  // inside the packet (plain, tls-auth) or inside scratch (tls-crypt)
 };
 
 // How one peer's control packets are wrapped. Cheap to copy: copies share the immutable keys, and may be used

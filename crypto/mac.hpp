@@ -11,13 +11,15 @@
 
 #include "crypto/secret.hpp"
 
+struct evp_md_st;  // OpenSSL's EVP_MD
+
 namespace vpnd::crypto {
 
 // Compares without telling by its duration where the first difference is. Different sizes are unequal.
 [[nodiscard]] bool constant_time_equal(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
 
-// A digest by OpenVPN's name ("SHA1", "SHA256", "SHA512", "SHA3-256", …; any case). Cheap to copy, valid for
-// ever.
+// A digest by OpenVPN's name ("SHA1", "SHA256", "SHA512", "SHA3-256", …; any case). Cheap to copy; what
+// it points to is never freed, so look names up when a configuration is read, not per packet.
 class Digest {
  public:
   // Names OpenSSL does not know, and digests that are not fixed in size or longer than 64 bytes, are absent.
@@ -26,14 +28,13 @@ class Digest {
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t block_size() const noexcept { return block_size_; }
-  // Internal to crypto: an EVP_MD that is never freed.
-  [[nodiscard]] const void* native() const noexcept { return native_; }
+  [[nodiscard]] const evp_md_st* native() const noexcept { return native_; }  // never freed
 
  private:
-  Digest(const void* native, std::size_t size, std::size_t block_size) noexcept
+  Digest(const evp_md_st* native, std::size_t size, std::size_t block_size) noexcept
       : native_(native), size_(size), block_size_(block_size) {}
 
-  const void* native_;
+  const evp_md_st* native_;
   std::size_t size_;
   std::size_t block_size_;
 };
@@ -43,6 +44,7 @@ class Digest {
 class Hmac {
  public:
   static constexpr std::size_t kMaxTagSize = 64;
+  static constexpr std::size_t kMaxBlockSize = 144;  // SHA3-224's, the largest of the fixed-size digests
   using Pieces = std::span<const std::span<const std::byte>>;
 
   // A key longer than the digest's block is hashed first, as the RFC says.
@@ -53,9 +55,6 @@ class Hmac {
   void compute(Pieces pieces, std::span<std::byte> tag) const noexcept;
 
  private:
-  static constexpr std::size_t kMaxBlockSize =
-      144;  // SHA3-224 has the largest block of the fixed-size digests
-
   Digest digest_;
   Secret<kMaxBlockSize> inner_;  // key XOR ipad, block_size() bytes of it
   Secret<kMaxBlockSize> outer_;  // key XOR opad

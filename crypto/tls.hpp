@@ -87,13 +87,15 @@ class TlsError : public std::runtime_error {
 
 // One of our own certificates or revocation lists and its end.
 struct Lifetime {
-  std::string setting;  // "ca", "cert", "crl"
+  std::string setting;  // "ca", "cert", "crl-verify"
   std::string subject;  // of a list: its issuer
   std::chrono::system_clock::time_point not_after;
 
   // Whole days from `now`; negative once it has ended.
   [[nodiscard]] std::int64_t days_left(std::chrono::system_clock::time_point now) const noexcept;
 };
+
+struct TlsContextState;  // OpenSSL's side of it
 
 class TlsContext {
  public:
@@ -114,8 +116,7 @@ class TlsContext {
 
  private:
   friend class TlsSession;
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<TlsContextState> state_;
 };
 
 class TlsSession {

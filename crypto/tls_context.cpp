@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "crypto/openssl_error.hpp"
+#include "crypto/tls.hpp"
+#include "crypto/tls_settings.hpp"
+#include "crypto/tls_state.hpp"
+#include "crypto/x509_facts.hpp"
+
+namespace vpnd::crypto {
+namespace {
+
+using SystemTime = std::chrono::system_clock::time_point;
+
+constexpr std::int64_t kExpiryWarningDays = 30;
+constexpr int kMaxChainDepth = 16;
+
+int verify_mode(const TlsSettings& settings) {
+  if (settings.role == Role::client) return SSL_VERIFY_PEER;
+  switch (settings.verify_client_cert) {
+    case VerifyClientCert::none:
+      return SSL_VERIFY_NONE;
+    case VerifyClientCert::optional:
+      return SSL_VERIFY_PEER;
+    case VerifyClientCert::require:
+      return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  }
+  return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+void send_ca_names(SSL_CTX* context, const std::vector<CertificatePtr>& ca) {
+  for (const CertificatePtr& certificate : ca) {
+    must_succeed(SSL_CTX_add_client_CA(context, certificate.get()) == 1);
+  }
+}
+
+StorePtr make_store(const std::vector<CertificatePtr>& ca, const std::vector<CrlPtr>& crls) {
+  StorePtr store(X509_STORE_new());
+  must_succeed(store != nullptr);
+  for (const CertificatePtr& certificate : ca) {
+    if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) throw_tls_error("ca", "cannot be used");
+  }
+  for (const CrlPtr& crl : crls) {
+    if (X509_STORE_add_crl(store.get(), crl.get()) != 1) throw_tls_error("crl-verify", "cannot be used");
+  }
+  // The whole chain, not just the leaf: a revoked intermediate takes its clients with it.
+  if (!crls.empty()) X509_STORE_set_flags(store.get(), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return store;
+}
+
+std::vector<CrlPtr> read_crl_setting(std::string_view pem) {
+  auto [ok, crls] = read_crls(pem);
+  if (!ok) throw_tls_error("crl-verify", "not a PEM revocation list");
+  return std::move(crls);
+}
+
+// Says of each CA whether a revocation list covers it: one that does not would let revoked certificates pass
+// unseen.
+void warn_of_missing_lists(const std::vector<CertificatePtr>& ca, const std::vector<CrlPtr>& crls,
+                           std::vector<std::string>& warnings) {
+  for (const CertificatePtr& certificate : ca) {
+    const X509_NAME* const subject = X509_get_subject_name(certificate.get());
+    const bool covered = std::ranges::any_of(crls, [subject](const CrlPtr& crl) {
+      return X509_NAME_cmp(X509_CRL_get_issuer(crl.get()), subject) == 0;
+    });
+    if (!covered) {
+      warnings.push_back(fmt::format("crl-verify: no revocation list of {}: what it issued is not checked",
+                                     name_text(subject)));
+    }
+  }
+}
+
+void warn_of_expiry(const std::vector<Lifetime>& lifetimes, std::vector<std::string>& warnings) {
+  const SystemTime now = std::chrono::system_clock::now();
+  for (const Lifetime& lifetime : lifetimes) {
+    const std::int64_t days = lifetime.days_left(now);
+    if (days >= kExpiryWarningDays) continue;
+    warnings.push_back(
+        days < 0 ? fmt::format("{}: {} has expired {} days ago", lifetime.setting, lifetime.subject, -days)
+                 : fmt::format("{}: {} expires in {} days", lifetime.setting, lifetime.subject, days));
+  }
+}
+
+// Whether there will be a peer certificate to judge at all.
+bool expects_certificate(const TlsSettings& settings) {
+  return settings.role == Role::client || settings.verify_client_cert != VerifyClientCert::none;
+}
+
+std::vector<CertificatePtr> read_ca(const TlsSettings& settings) {
+  if (settings.ca.empty()) {
+    if (expects_certificate(settings) && settings.peer_fingerprints.empty()) {
+      throw TlsError("ca", "without it (or peer-fingerprint) the peer cannot be verified");
+    }
+    return {};
+  }
+  auto [ok, certificates] = read_certificates(settings.ca);
+  if (!ok) throw_tls_error("ca", "not a PEM certificate");
+  return std::move(certificates);
+}
+
+// Hands the context a new store; a handshake under way goes on with whichever it finds when it comes to
+// verify.
+void install_lists(TlsContextState& state, const std::vector<CrlPtr>& crls) {
+  SSL_CTX_set_cert_store(state.ssl.get(), make_store(state.ca, crls).release());
+  std::erase_if(state.lifetimes, [](const Lifetime& lifetime) { return lifetime.setting == "crl-verify"; });
+  for (const CrlPtr& crl : crls) {
+    state.lifetimes.push_back({.setting = "crl-verify",
+                               .subject = name_text(X509_CRL_get_issuer(crl.get())),
+                               .not_after = to_time_point(X509_CRL_get0_nextUpdate(crl.get()))});
+  }
+  state.warnings = state.setting_warnings;
+  if (!crls.empty()) warn_of_missing_lists(state.ca, crls, state.warnings);
+  warn_of_expiry(state.lifetimes, state.warnings);
+}
+
+}  // namespace
+
+std::int64_t Lifetime::days_left(SystemTime now) const noexcept {
+  return std::chrono::floor<std::chrono::days>(not_after - now).count();
+}
+
+TlsContext::TlsContext(const TlsSettings& settings) : state_(std::make_shared<TlsContextState>()) {
+  drop_openssl_errors();
+  state_->role = settings.role;
+  state_->policy = {.has_ca = !settings.ca.empty(),
+                    .remote_cert_tls = settings.remote_cert_tls,
+                    .name = settings.verify_x509_name,
+                    .fingerprints = settings.peer_fingerprints};
+  state_->ssl.reset(SSL_CTX_new(settings.role == Role::client ? TLS_client_method() : TLS_server_method()));
+  SSL_CTX* const context = state_->ssl.get();
+  if (context == nullptr) throw_tls_error("tls", "OpenSSL is not usable");
+
+  apply_settings(context, settings, state_->setting_warnings, state_->lifetimes);
+  state_->ca = read_ca(settings);
+  add_lifetimes("ca", state_->ca, state_->lifetimes);
+  if (settings.role == Role::server) send_ca_names(context, state_->ca);
+  SSL_CTX_set_verify(context, verify_mode(settings), nullptr);
+  SSL_CTX_set_verify_depth(context, kMaxChainDepth);
+  SSL_CTX_set_cert_verify_callback(context, verify_peer, &state_->policy);
+
+  if (!settings.crl.empty() && settings.ca.empty()) throw TlsError("crl-verify", "has no use without ca");
+  install_lists(*state_, settings.crl.empty() ? std::vector<CrlPtr>() : read_crl_setting(settings.crl));
+}
+
+TlsContext::~TlsContext() = default;
+TlsContext::TlsContext(TlsContext&&) noexcept = default;
+TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
+
+void TlsContext::reload_crl(std::string_view pem) {
+  if (!state_->policy.has_ca) throw TlsError("crl-verify", "has no use without ca");
+  install_lists(*state_, read_crl_setting(pem));
+}
+
+const std::vector<std::string>& TlsContext::warnings() const noexcept {
+  return state_->warnings;
+}
+
+const std::vector<Lifetime>& TlsContext::lifetimes() const noexcept {
+  return state_->lifetimes;
+}
+
+}  // namespace vpnd::crypto

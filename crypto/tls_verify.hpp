@@ -1,0 +1,28 @@
+// Whom we believe: the decision about the peer's certificate chain, as one callback for OpenSSL. openvpn-wire
+// §5
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/tls.hpp"
+
+namespace vpnd::crypto {
+
+struct PeerPolicy {
+  bool has_ca = false;  // without one, the fingerprints alone decide
+  RemoteCertTls remote_cert_tls = RemoteCertTls::unchecked;
+  std::optional<VerifyX509Name> name;
+  std::vector<Fingerprint> fingerprints;
+};
+
+// For SSL_CTX_set_cert_verify_callback; `policy` is a const PeerPolicy* that outlives the SSL_CTX.
+int verify_peer(X509_STORE_CTX* store, void* policy);
+
+// Where verify_peer writes its reason when it refuses: a string of the session's, at a stable address.
+void set_verify_failure_sink(SSL* ssl, std::string* sink) noexcept;
+
+}  // namespace vpnd::crypto

@@ -1,0 +1,117 @@
+#include "crypto/x509_facts.hpp"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <climits>
+#include <ctime>
+
+#include "crypto/openssl_error.hpp"
+
+namespace vpnd::crypto {
+namespace {
+
+std::string utf8(const ASN1_STRING* value) {
+  unsigned char* text = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&text, value);
+  if (size < 0) {
+    drop_openssl_errors();
+    return {};
+  }
+  const OpenSslMemory<unsigned char> owner(text);
+  return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
+}
+
+// The last CN of the subject, as OpenVPN takes it. A NUL inside becomes '_' like any control character, so
+// "admin\0.evil" never reads as "admin".
+std::string common_name_of(const X509_NAME* subject) {
+  int last = -1;
+  for (int i = -1; (i = X509_NAME_get_index_by_NID(subject, NID_commonName, i)) >= 0;) last = i;
+  if (last < 0) return {};
+  std::string name = utf8(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+  if (name.size() > CertificateFacts::kMaxCommonNameSize) return {};
+  return sanitise_name(name);
+}
+
+void describe_serial(const X509* certificate, CertificateFacts& facts) {
+  const BignumPtr serial(ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr));
+  if (!serial) return;
+  const OpenSslMemory<char> decimal(BN_bn2dec(serial.get()));
+  if (decimal) facts.serial_decimal = decimal.get();
+  std::vector<unsigned char> bytes(static_cast<std::size_t>(BN_num_bytes(serial.get())));
+  BN_bn2bin(serial.get(), bytes.data());
+  facts.serial_hex = bytes.empty() ? "00" : fmt::format("{:02x}", fmt::join(bytes, ":"));
+}
+
+std::string describe_key(const X509* certificate) {
+  const EVP_PKEY* const key = X509_get0_pubkey(certificate);
+  if (key == nullptr) return "unknown key";
+  const char* const type = EVP_PKEY_get0_type_name(key);
+  return fmt::format("{} bits {}", EVP_PKEY_get_bits(key), type != nullptr ? type : "unknown");
+}
+
+template <typename Pointer, auto kRead>
+PemObjects<Pointer> read_all(std::string_view pem) {
+  PemObjects<Pointer> result;
+  drop_openssl_errors();
+  if (pem.size() > INT_MAX) return result;
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  must_succeed(bio != nullptr);
+  while (Pointer object{kRead(bio.get(), nullptr, nullptr, nullptr)})
+    result.objects.push_back(std::move(object));
+  // The reader stops with an error in any case; only this one means that the text simply ended.
+  const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  result.ok = ended && !result.objects.empty();
+  if (result.ok) drop_openssl_errors();
+  return result;
+}
+
+}  // namespace
+
+CertificateFacts describe(X509* certificate) {
+  CertificateFacts facts;
+  const X509_NAME* const subject = X509_get_subject_name(certificate);
+  facts.common_name = common_name_of(subject);
+  facts.subject = name_text(subject);
+  describe_serial(certificate, facts);
+  unsigned int size = 0;
+  must_succeed(X509_digest(certificate, EVP_sha256(), as_uchar(facts.fingerprint.data()), &size) == 1);
+  facts.not_after = to_time_point(X509_get0_notAfter(certificate));
+  facts.key_description = describe_key(certificate);
+  drop_openssl_errors();
+  return facts;
+}
+
+std::string name_text(const X509_NAME* name) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  must_succeed(bio != nullptr);
+  X509_NAME_print_ex(
+      bio.get(), name, 0,
+      XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN | ASN1_STRFLGS_UTF8_CONVERT | ASN1_STRFLGS_ESC_CTRL);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  std::string text = size > 0 ? sanitise_name({data, static_cast<std::size_t>(size)}) : std::string();
+  // Subjects are handed to scripts, where a leading dash would be an option.
+  for (char& c : text) {
+    if (c != '-') break;
+    c = '_';
+  }
+  return text;
+}
+
+std::chrono::system_clock::time_point to_time_point(const ASN1_TIME* time) noexcept {
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return std::chrono::system_clock::from_time_t(timegm(&parts));
+}
+
+PemObjects<CertificatePtr> read_certificates(std::string_view pem) {
+  return read_all<CertificatePtr, PEM_read_bio_X509>(pem);
+}
+
+PemObjects<CrlPtr> read_crls(std::string_view pem) {
+  return read_all<CrlPtr, PEM_read_bio_X509_CRL>(pem);
+}
+
+}  // namespace vpnd::crypto

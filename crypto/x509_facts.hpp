@@ -1,0 +1,32 @@
+// Reading OpenSSL's certificate objects, for use inside crypto.
+#pragma once
+
+#include <openssl/x509.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/certificate.hpp"
+#include "crypto/openssl_ptr.hpp"
+
+namespace vpnd::crypto {
+
+[[nodiscard]] CertificateFacts describe(X509* certificate);
+// OpenVPN's form, sanitised: "C=KG, O=Example, CN=client-1".
+[[nodiscard]] std::string name_text(const X509_NAME* name);
+// The epoch if the time cannot be read: a certificate like that counts as ended.
+[[nodiscard]] std::chrono::system_clock::time_point to_time_point(const ASN1_TIME* time) noexcept;
+
+// Every certificate or list in a PEM text, in order. `ok` is false if a block is damaged or there is none at
+// all; then OpenSSL's error queue says why.
+template <typename Pointer>
+struct PemObjects {
+  bool ok = false;
+  std::vector<Pointer> objects{};
+};
+[[nodiscard]] PemObjects<CertificatePtr> read_certificates(std::string_view pem);
+[[nodiscard]] PemObjects<CrlPtr> read_crls(std::string_view pem);
+
+}  // namespace vpnd::crypto
