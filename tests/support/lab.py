@@ -1,0 +1,111 @@
+"""A lab: namespaces, processes and files of one test, all gone when it ends, however it ends.
+
+    with Lab("example") as lab:
+        server, client = lab.namespace("server"), lab.namespace("client")
+
+Names carry the process id and a running number, so labs never meet, not even those of two test runs at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from .netns import Namespace
+from .process import Process
+
+_serial = itertools.count()
+
+
+def exit_on_signals() -> None:
+    """Lets SIGTERM and SIGHUP unwind the program as Ctrl-C does, so that labs are cleaned up. For the main thread."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+def missing_privilege() -> str | None:
+    """Why labs cannot be built here, or None when they can."""
+    if os.geteuid() != 0:
+        return "needs root (or `unshare -Urnm`)"
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+    except OSError as error:
+        return f"needs /dev/net/tun: {error.strerror}"
+    return None
+
+
+class Lab:
+    def __init__(self, name: str, *, keep_logs_on_failure: bool = True) -> None:
+        self.name = name
+        self._prefix = f"vt{os.getpid()}-{next(_serial)}"
+        self._namespaces: list[Namespace] = []
+        self._processes: list[Process] = []
+        self._keep_logs_on_failure = keep_logs_on_failure
+        self.directory = Path(tempfile.mkdtemp(prefix=f"vpnd-{name}-"))
+
+    def namespace(self, role: str) -> Namespace:
+        namespace = Namespace.create(f"{self._prefix}-{role}")
+        self._namespaces.append(namespace)
+        return namespace
+
+    def start(self, namespace: Namespace, name: str, argv: list[str]) -> Process:
+        """Starts a program under test, its output in `name`.log; a second one of that name appends to the same file."""
+        return self._start(namespace, self.directory / f"{name}.log", argv, keep_stdin=False)
+
+    def start_helper(self, namespace: Namespace, name: str, argv: list[str], *, keep_stdin: bool = False) -> Process:
+        """Starts a program of the test itself, whose output (`name`.out) does not belong into a report."""
+        return self._start(namespace, self.directory / f"{name}.out", argv, keep_stdin=keep_stdin)
+
+    def _start(self, namespace: Namespace, log: Path, argv: list[str], *, keep_stdin: bool) -> Process:
+        process = Process(namespace, argv, log, keep_stdin=keep_stdin)
+        self._processes.append(process)
+        return process
+
+    def write(self, name: str, text: str, *, mode: int = 0o600) -> Path:
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def tails(self, lines: int = 40) -> str:
+        """The ends of the logs of the programs under test, for the report of a failure."""
+        parts = []
+        for log in sorted(self.directory.glob("*.log")):
+            text = log.read_text(errors="replace").splitlines()[-lines:]
+            parts.append(f"--- last lines of {log}\n" + "\n".join("    " + line for line in text))
+        return "\n".join(parts)
+
+    def close(self, *, failed: bool = False) -> None:
+        for process in reversed(self._processes):
+            process.kill()
+        for namespace in self._namespaces:
+            namespace.delete()
+        if not (failed and self._keep_logs_on_failure):
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None,
+                 _trace: TracebackType | None) -> None:
+        interrupted = kind is not None and not issubclass(kind, Exception)
+        self.close(failed=kind is not None and not interrupted)
+
+
+def main_guard(main: object) -> None:
+    """Runs `main()` as a program: exit status from its result, a short word instead of a trace on Ctrl-C."""
+    exit_on_signals()
+    try:
+        sys.exit(main())  # type: ignore[operator]
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

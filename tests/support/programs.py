@@ -1,0 +1,33 @@
+"""The programs that can play a part in a tunnel: vpnd, and OpenVPN, whose command line it shares."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+COMPLETED = "Initialization Sequence Completed"
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    path: str
+
+    @property
+    def is_vpnd(self) -> bool:
+        return self.name == "vpnd"
+
+    def command(self, config: Path) -> list[str]:
+        return [self.path, "--config", str(config)]
+
+    @property
+    def own_options(self) -> list[str]:
+        """Options without which this program would not be comparable."""
+        return [] if self.is_vpnd else ["disable-dco"]
+
+
+def find_program(name: str, vpnd_path: str) -> Program | None:
+    """The program called `name`; vpnd is not installed but built, so its path is given."""
+    path = shutil.which(vpnd_path if name == "vpnd" else name)
+    return Program(name, str(Path(path).resolve())) if path else None

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Tests of those parts of the test library that need no root."""
+
+import argparse
+import contextlib
+import io
+import random
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.pki import static_key
+from support.relay import Road, parse_endpoint
+from support.runner import Case, CaseFailed, Skipped, run_cases
+from support.status import connected_clients
+
+STATUS = """\
+TITLE,OpenVPN 2.6.14
+TIME,2026-11-23 08:51:29,1795423889
+HEADER,CLIENT_LIST,Common Name,Real Address,Virtual Address,Virtual IPv6 Address,Data Channel Cipher
+CLIENT_LIST,alice,192.0.1.2:40401,10.8.0.2,fd00:8::1000,AES-256-GCM
+CLIENT_LIST,UNDEF,192.0.1.3:40402,,,
+END
+"""
+
+
+def road(**fates: float) -> Road:
+    options = dict(drop=0.0, repeat=0.0, reorder=0.0, flip=0.0) | fates
+    return Road(argparse.Namespace(**options), random.Random(1))
+
+
+class Status(unittest.TestCase):
+    def test_clients_without_a_tunnel_address_are_not_connected_yet(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory, "status")
+            file.write_text(STATUS)
+            self.assertEqual([client.common_name for client in connected_clients(file)], ["alice"])
+            self.assertEqual(connected_clients(file)[0].real_address, "192.0.1.2:40401")
+
+    def test_no_file_means_no_client(self) -> None:
+        self.assertEqual(connected_clients(Path("/nonexistent")), [])
+
+
+class Relay(unittest.TestCase):
+    def test_a_good_road_changes_nothing(self) -> None:
+        self.assertEqual(road().passes(b"datagram"), [b"datagram"])
+
+    def test_each_fate_does_what_its_name_says(self) -> None:
+        self.assertEqual(road(drop=1.0).passes(b"datagram"), [])
+        self.assertEqual(road(repeat=1.0).passes(b"datagram"), [b"datagram", b"datagram"])
+        flipped = road(flip=1.0).passes(b"\0\0\0\0")[0]
+        self.assertEqual(sum(byte.bit_count() for byte in flipped), 1)
+
+    def test_a_reordered_datagram_comes_out_later(self) -> None:
+        slow = road(reorder=1.0)
+        self.assertEqual(slow.passes(b"datagram"), [])
+        self.assertEqual([datagram for _, datagram in slow.late], [b"datagram"])
+
+    def test_endpoints_of_both_families(self) -> None:
+        self.assertEqual(parse_endpoint("[fd00::1]:1194")[1], ("fd00::1", 1194))
+        self.assertEqual(parse_endpoint("192.0.2.1:1194")[1], ("192.0.2.1", 1194))
+
+
+class Runner(unittest.TestCase):
+    def test_each_verdict_is_counted(self) -> None:
+        def raises(error: Exception) -> str:
+            raise error
+
+        cases = [Case("good", lambda: ""), Case("bad", lambda: raises(CaseFailed("why", "logs"))),
+                 Case("broken", lambda: raises(ValueError())), Case("absent", lambda: raises(Skipped("why")))]
+        with contextlib.redirect_stdout(io.StringIO()) as report:
+            totals = run_cases(cases, jobs=2)
+        self.assertIn("1 passed, 2 failed, 1 skipped", report.getvalue())
+        self.assertEqual((totals.passed, totals.failed, totals.skipped), (1, 2, 1))
+
+
+class Keys(unittest.TestCase):
+    def test_a_static_key_has_2048_bits_and_is_never_the_same(self) -> None:
+        digits = "".join(static_key().splitlines()[1:-1])
+        self.assertEqual(len(bytes.fromhex(digits)), 256)
+        self.assertNotEqual(static_key(), static_key())
+
+
+if __name__ == "__main__":
+    unittest.main()
