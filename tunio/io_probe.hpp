@@ -14,8 +14,7 @@ struct Capability {
 
 /// Found by trying, not by reading version numbers: a container or a back-port makes those lie.
 struct IoCapabilities {
-  Capability io_uring;              // a ring can be made at all
-  Capability defer_taskrun;         // SINGLE_ISSUER and DEFER_TASKRUN (Linux 6.1)
+  Capability io_uring;              // a ring with SINGLE_ISSUER and DEFER_TASKRUN can be made (Linux 6.1)
   Capability buffer_rings;          // provided-buffer rings (5.19)
   Capability multishot_recvmsg;     // (6.0)
   Capability multishot_read;        // (6.7)
@@ -25,15 +24,17 @@ struct IoCapabilities {
   Capability tun_segmentation;      // TSO offloads on tun
   Capability tun_udp_segmentation;  // USO4 and USO6 on tun (6.2)
 
-  /// What the io_uring engine cannot do without.
-  bool uring_engine() const noexcept { return io_uring && buffer_rings && multishot_recvmsg; }
+  /// What the io_uring engine cannot do without: the first of it that is missing, or nullptr.
+  const Capability* missing_for_uring() const noexcept;
 };
 
-/// Tries everything; opens and closes descriptors of its own, and a tun device without name that vanishes
-/// again.
+/// Only io_uring and what belongs to it: what make_batch_io() asks.
+IoCapabilities probe_uring();
+
+/// Tries everything; opens and closes descriptors of its own, and a tun device that vanishes again.
 IoCapabilities probe_io();
 
-/// One line per capability: "multishot read: yes", "tun UDP segmentation: no (kernel refuses TUN_F_USO4)".
+/// One line per capability: "io_uring multishot read: yes", "tun: no (…)".
 std::string describe(const IoCapabilities& capabilities);
 
 }  // namespace vpnd::tunio

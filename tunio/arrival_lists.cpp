@@ -1,0 +1,57 @@
+#include "tunio/arrival_lists.hpp"
+
+namespace vpnd::tunio {
+
+ArrivalLists::ArrivalLists(std::size_t tun_capacity, std::size_t net_capacity) {
+  tun.reserve(tun_capacity);
+  tun_slots.reserve(tun_capacity);
+  udp.reserve(net_capacity);
+  streams.reserve(2 * net_capacity);  // a chunk gives a joined frame and the whole ones
+  chunked.reserve(net_capacity);
+  net_slots.reserve(net_capacity);
+  closed.reserve(net_capacity);
+}
+
+Arrivals ArrivalLists::view() const noexcept {
+  return {.tun = tun,
+          .udp = udp,
+          .streams = streams,
+          .closed = closed,
+          .woken = woken,
+          .tun_failure = tun_failure,
+          .udp_failure = udp_failure};
+}
+
+void ArrivalLists::settle_chunks() {
+  for (Stream* const stream : chunked) stream->framing.release();
+}
+
+void ArrivalLists::clear() noexcept {
+  tun.clear();
+  udp.clear();
+  streams.clear();
+  closed.clear();
+  woken = false;
+  tun_failure.clear();
+  udp_failure.clear();
+  tun_slots.clear();
+  net_slots.clear();
+  chunked.clear();
+  ended.clear();
+}
+
+bool ArrivalLists::add_chunk(Stream& stream, std::span<std::byte> chunk) {
+  const StreamFraming::Frames frames = stream.framing.accept(chunk);
+  chunked.push_back(&stream);
+  if (!frames.joined.empty()) streams.push_back({stream.id, frames.joined});
+  if (!frames.whole.empty()) streams.push_back({stream.id, frames.whole});
+  return !frames.bad_length;
+}
+
+void ArrivalLists::forget(StreamId stream) {
+  std::erase_if(streams, [&](const StreamArrival& arrival) { return arrival.stream == stream; });
+  std::erase_if(closed, [&](const StreamClosed& end) { return end.stream == stream; });
+  std::erase_if(chunked, [&](const Stream* chunk_owner) { return chunk_owner->id == stream; });
+}
+
+}  // namespace vpnd::tunio

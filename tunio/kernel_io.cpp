@@ -1,0 +1,198 @@
+#include "tunio/kernel_io.hpp"
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include "tunio/tcp_socket.hpp"
+#include "tunio/udp_receive.hpp"
+
+namespace vpnd::tunio {
+namespace {
+
+IoConfig checked(IoConfig config) {
+  config.tun_slots = std::bit_ceil(std::clamp<std::size_t>(config.tun_slots, 2, 1024));
+  config.net_slots = std::bit_ceil(std::clamp<std::size_t>(config.net_slots, 2, 1024));
+  config.max_frame_size = std::clamp<std::size_t>(config.max_frame_size, 1, kMaxFrameSize);
+  return config;
+}
+
+bool means_device_is_gone(int error) noexcept {
+  return error == EBADFD || error == ENODEV || error == EBADF;
+}
+
+}  // namespace
+
+KernelIo::KernelIo(IoConfig config)
+    : config_(checked(std::move(config))),
+      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      sender_(config_.udp_queue_runs, config_.udp_segmentation, counters_),
+      streams_(config_.max_frame_size),
+      tun_usable_(static_cast<bool>(config_.tun)),
+      udp_usable_(static_cast<bool>(config_.udp)),
+      published_(config_.tun_slots, config_.net_slots),
+      gathering_(config_.tun_slots, config_.net_slots) {
+  if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  sender_.set_socket(config_.udp.get());
+}
+
+const Arrivals& KernelIo::wait(std::chrono::nanoseconds timeout) {
+  ++counters_.waits;
+  recycle(published_);
+  std::swap(published_, gathering_);
+  if (has_work()) send_all(published_);
+  gather(published_, timeout);
+  arrivals_ = published_.view();
+  return arrivals_;
+}
+
+void KernelIo::recycle(ArrivalLists& lists) {
+  lists.settle_chunks();
+  release_slots(lists);
+  lists.clear();
+}
+
+void KernelIo::flush() {
+  if (has_work()) send_all(gathering_);
+}
+
+void KernelIo::write_tun(std::span<const TunWrite> writes) {
+  for (const TunWrite& write : writes) {
+    std::size_t size = kVirtioNetHeaderSize;
+    for (const iovec& part : write.parts) size += part.iov_len;
+    if (!tun_usable_ || write.parts.size() > kMaxWriteParts) {
+      ++counters_.tun_write_errors;
+    } else {
+      write_packet(gathering_, write, size);
+    }
+  }
+}
+
+void KernelIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) {
+  sender_.push(to, std::move(run), size, segment_size);
+}
+
+StreamId KernelIo::add_stream(UniqueFd connection) {
+  tune_tunnel_connection(connection, 0);
+  Stream& stream = streams_.add(std::move(connection));
+  ++counters_.streams_opened;
+  attach_stream(stream);
+  return stream.id;
+}
+
+void KernelIo::close_stream(StreamId id) {
+  Stream* const stream = streams_.find(id);
+  if (stream == nullptr) return;
+  ++counters_.streams_closed;
+  gathering_.forget(id);
+  published_.ended.push_back(streams_.close(*stream));
+}
+
+void KernelIo::write_stream(StreamId id, Buffer&& frames, std::size_t size) {
+  Buffer taken = std::move(frames);  // gives itself back where this returns early
+  Stream* const stream = streams_.find(id);
+  if (stream == nullptr || size == 0) return;
+  if (stream->queue.bytes() + size > config_.stream_backlog_limit) {
+    ++counters_.stream_write_full;
+    return;
+  }
+  stream->queue.push(std::move(taken), size);
+  if (!stream->blocked) streams_.note_work(*stream);
+}
+
+std::size_t KernelIo::stream_backlog(StreamId id) const {
+  const Stream* const stream = streams_.find(id);
+  return stream != nullptr ? stream->queue.bytes() : 0;
+}
+
+void KernelIo::replace_tun(UniqueFd tun) {
+  flush();
+  if (config_.tun) detach_tun();
+  config_.tun = std::move(tun);
+  tun_usable_ = static_cast<bool>(config_.tun);
+  if (tun_usable_) attach_tun();
+}
+
+void KernelIo::replace_udp(UniqueFd udp) {
+  flush();
+  if (config_.udp) detach_udp();
+  config_.udp = std::move(udp);
+  udp_usable_ = static_cast<bool>(config_.udp);
+  sender_.set_socket(config_.udp.get());
+  if (udp_usable_) attach_udp();
+}
+
+void KernelIo::wake() noexcept {
+  // Fails only when the counter is full, and then the other side has enough to wake up for.
+  [[maybe_unused]] const int result = ::eventfd_write(event_.get(), 1);
+}
+
+void KernelIo::add_tun_read(ArrivalLists& lists, std::span<std::byte> bytes) noexcept {
+  if (bytes.size() <= kVirtioNetHeaderSize) {
+    ++counters_.tun_read_malformed;
+    return;
+  }
+  const auto packet = bytes.subspan(kVirtioNetHeaderSize);
+  ++counters_.tun_reads;
+  counters_.tun_read_bytes += packet.size();
+  lists.tun.push_back({decode_virtio_net(bytes.first<kVirtioNetHeaderSize>()), packet});
+}
+
+void KernelIo::tun_failed(ArrivalLists& lists, int error) noexcept {
+  if (!std::exchange(tun_usable_, false)) return;
+  lists.tun_failure = {error, std::generic_category()};
+}
+
+void KernelIo::udp_receive_failed(ArrivalLists& lists, int error) noexcept {
+  ++counters_.udp_receive_errors;
+  if (is_passing_udp_error(error) || !std::exchange(udp_usable_, false)) return;
+  lists.udp_failure = {error, std::generic_category()};
+}
+
+void KernelIo::tun_written(ArrivalLists& lists, int result, std::size_t size) noexcept {
+  if (result == static_cast<int>(size)) {
+    ++counters_.tun_writes;
+    counters_.tun_write_bytes += size - kVirtioNetHeaderSize;
+  } else if (result == -EAGAIN) {
+    ++counters_.tun_write_full;
+  } else {
+    ++counters_.tun_write_errors;
+    if (means_device_is_gone(-result)) tun_failed(lists, -result);
+  }
+}
+
+bool KernelIo::add_stream_chunk(ArrivalLists& lists, Stream& stream, std::span<std::byte> chunk) {
+  counters_.stream_bytes_received += chunk.size();
+  if (lists.add_chunk(stream, chunk)) return true;
+  ++counters_.stream_bad_frames;
+  end_stream(lists, stream, StreamError::bad_frame_length);
+  return false;
+}
+
+KernelIo::Sent KernelIo::stream_sent(ArrivalLists& lists, Stream& stream, int result) {
+  if (result == -EAGAIN) {
+    stream.blocked = true;
+    return Sent::blocked;
+  }
+  if (result < 0 && result != -EINTR) {
+    end_stream(lists, stream, {-result, std::generic_category()});
+    return Sent::ended;
+  }
+  if (result > 0) {
+    stream.queue.advance(static_cast<std::size_t>(result));
+    counters_.stream_bytes_sent += static_cast<std::size_t>(result);
+  }
+  return stream.queue.bytes() > 0 ? Sent::more : Sent::done;
+}
+
+void KernelIo::end_stream(ArrivalLists& lists, Stream& stream, std::error_code reason) {
+  ++counters_.streams_closed;
+  lists.closed.push_back({stream.id, reason});
+  lists.ended.push_back(streams_.close(stream));
+}
+
+}  // namespace vpnd::tunio

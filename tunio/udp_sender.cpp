@@ -1,0 +1,244 @@
+#include "tunio/udp_sender.hpp"
+
+#include <netinet/udp.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "tunio/udp_socket.hpp"
+
+namespace vpnd::tunio {
+namespace {
+
+constexpr std::size_t kBatch = 64;
+/// After so many runs that went plain to a destination, its path is tried again: routes and path MTUs change.
+constexpr std::uint32_t kRunsBeforeRetry = 4096;
+
+void add_segment_size(UdpMessage& message, std::size_t segment_size) noexcept {
+  const auto value = static_cast<std::uint16_t>(segment_size);
+  message.header.msg_control = message.control.data();
+  message.header.msg_controllen = message.control.size();
+  cmsghdr* const control = CMSG_FIRSTHDR(&message.header);
+  control->cmsg_level = IPPROTO_UDP;
+  control->cmsg_type = UDP_SEGMENT;
+  control->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(control), &value, sizeof value);
+}
+
+}  // namespace
+
+UdpSender::UdpSender(std::size_t capacity, Offload segmentation, IoCounters& counters)
+    : counters_(counters),
+      wanted_segmentation_(segmentation == Offload::on),
+      segmentation_(wanted_segmentation_),
+      runs_(std::max<std::size_t>(1, capacity)),
+      batch_(kBatch),
+      batch_headers_(kBatch),
+      batch_owners_(kBatch) {}
+
+void UdpSender::set_socket(int fd) {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (!at(i).done) drop(at(i), counters_.udp_send_errors);
+  }
+  pop_done();
+  fd_ = fd;
+  blocked_ = false;
+  segmentation_ = wanted_segmentation_;
+  limits_.fill({});
+  family_ = AF_UNSPEC;
+  connected_.reset();
+  if (fd < 0) return;
+  family_ = socket_family(fd);
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0) {
+    connected_ = Endpoint::from_sockaddr(peer, size);
+  }
+}
+
+void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) {
+  assert(size > 0 && size <= kMaxRunBytes && segment_size > 0 && segment_size <= size);
+  assert((size + segment_size - 1) / segment_size <= kMaxSegmentsPerRun);
+  Buffer taken = std::move(run);  // gives itself back where this returns early
+  const bool unreachable = fd_ < 0 || (family_ == AF_INET && to.family() != AF_INET);
+  if (unreachable) {
+    ++counters_.udp_send_errors;
+    return;
+  }
+  if (count_ == runs_.size()) {
+    ++counters_.udp_send_queue_full;
+    return;
+  }
+  Run& slot = at(count_++);
+  slot.to = to;
+  slot.buffer = std::move(taken);
+  slot.size = size;
+  slot.segment_size = segment_size;
+  slot.sent = 0;
+  slot.plain = goes_plain(to, size, segment_size);
+  slot.retried = false;
+  slot.done = false;
+}
+
+bool UdpSender::goes_plain(const Endpoint& to, std::size_t size, std::size_t segment_size) noexcept {
+  if (size == segment_size) return false;  // one datagram: nothing to cut
+  if (!segmentation_) return true;
+  PathLimit& limit = limit_of(to);
+  if (limit.too_large == 0 || segment_size < limit.too_large || limit.to != to) return false;
+  if (++limit.skips < kRunsBeforeRetry) return true;
+  limit = {};
+  return false;
+}
+
+UdpSender::PathLimit& UdpSender::limit_of(const Endpoint& to) noexcept {
+  return limits_[std::hash<Endpoint>{}(to) % limits_.size()];
+}
+
+void UdpSender::fill(UdpMessage& message, const Run& run, std::size_t offset,
+                     std::size_t size) const noexcept {
+  message.piece = {run.buffer.data() + offset, size};
+  message.header = {};
+  message.header.msg_iov = &message.piece;
+  message.header.msg_iovlen = 1;
+  if (connected_ !=
+      run.to) {  // a connected socket knows its route; naming the destination would look it up again
+    message.header.msg_name = &message.name;
+    message.header.msg_namelen = run.to.to_sockaddr(family_, message.name);
+  }
+  if (size > run.segment_size) add_segment_size(message, run.segment_size);
+}
+
+bool UdpSender::single_messages() const noexcept {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (at(i).plain && !at(i).done) return false;
+  }
+  return true;
+}
+
+msghdr* UdpSender::begin(std::size_t index) noexcept {
+  Run& run = at(index);
+  if (run.done) return nullptr;
+  fill(run.message, run, 0, run.size);
+  return &run.message.header;
+}
+
+void UdpSender::complete(std::size_t index, int result) noexcept {
+  Run& run = at(index);
+  if (result >= 0) {
+    credit(run, run.size);
+  } else if (!run.plain) {  // else a refusal of an earlier run has decided already how this one goes out
+    refuse(run, -result);
+  }
+}
+
+void UdpSender::finish() noexcept {
+  pop_done();
+  if (has_work()) send_queued();
+}
+
+void UdpSender::send_queued() noexcept {
+  while (has_work()) {
+    const std::size_t messages = gather_batch();
+    ++counters_.system_calls;
+    const int sent = ::sendmmsg(fd_, batch_headers_.data(), static_cast<unsigned>(messages), MSG_DONTWAIT);
+    if (sent < 0) {
+      refuse(*batch_owners_[0], errno);
+    } else {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i) {
+        credit(*batch_owners_[i], batch_[i].piece.iov_len);
+      }
+    }
+    pop_done();
+  }
+}
+
+// As many messages of the oldest runs as one sendmmsg takes.
+std::size_t UdpSender::gather_batch() noexcept {
+  std::size_t messages = 0;
+  for (std::size_t i = 0; i < count_ && messages < kBatch; ++i) {
+    Run& run = at(i);
+    if (run.done) continue;
+    std::size_t offset = run.sent;
+    while (offset < run.size && messages < kBatch) {
+      const std::size_t size = run.plain ? std::min(run.segment_size, run.size - offset) : run.size;
+      fill(batch_[messages], run, offset, size);
+      batch_headers_[messages].msg_hdr = batch_[messages].header;
+      batch_owners_[messages] = &run;
+      ++messages;
+      offset += size;
+    }
+  }
+  return messages;
+}
+
+void UdpSender::credit(Run& run, std::size_t bytes) noexcept {
+  counters_.udp_bytes_sent += bytes;
+  counters_.udp_datagrams_sent += (bytes + run.segment_size - 1) / run.segment_size;
+  run.sent += bytes;
+  if (run.sent < run.size) return;
+  ++counters_.udp_runs_sent;
+  run.buffer.reset();
+  run.done = true;
+}
+
+// What a refusal means. Either the socket is blocked afterwards, or the run has changed (plain, shorter,
+// gone), so that trying again makes progress.
+void UdpSender::refuse(Run& run, int error) noexcept {
+  switch (error) {
+    case EAGAIN:
+      blocked_ = true;
+      return;
+    case EINTR:
+      return;
+    case ECONNREFUSED:
+      // The answer to an earlier datagram; this one was not sent because of it.
+      if (!std::exchange(run.retried, true)) return;
+      break;
+    default:
+      break;
+  }
+  const bool is_run = !run.plain && run.size > run.segment_size;
+  if (is_run && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
+    refuse_run(run, error);
+  } else if (error == EMSGSIZE) {
+    ++counters_.udp_send_oversized;  // this datagram only: the next may be the short last one
+    run.sent += std::min(run.segment_size, run.size - run.sent);
+    if (run.sent < run.size) return;
+    run.buffer.reset();
+    run.done = true;
+  } else {
+    drop(run, counters_.udp_send_errors);
+  }
+}
+
+// EIO: the device or an IPsec policy in the way cannot checksum segments, so that no run will ever pass.
+// EINVAL or EMSGSIZE: the segments are larger than the path takes; plain datagrams are fragmented instead, if
+// they may be.
+void UdpSender::refuse_run(Run& run, int error) noexcept {
+  ++counters_.gso_fallbacks;
+  run.plain = true;
+  if (error != EIO) {
+    limit_of(run.to) = {run.to, run.segment_size, 0};
+    return;
+  }
+  segmentation_ = false;
+  for (std::size_t i = 0; i < count_; ++i) at(i).plain = at(i).size > at(i).segment_size;
+}
+
+void UdpSender::drop(Run& run, std::uint64_t& counter) noexcept {
+  ++counter;
+  run.buffer.reset();
+  run.done = true;
+}
+
+void UdpSender::pop_done() noexcept {
+  while (count_ > 0 && at(0).done) {
+    first_ = (first_ + 1) % runs_.size();
+    --count_;
+  }
+}
+
+}  // namespace vpnd::tunio
