@@ -55,10 +55,11 @@ def open_tunnel(lab: Lab, pki: Pki, server: Program, client: Program, options: T
                   Host(client_namespace, row.virtual_address, row.virtual_v6), status)
 
 
-def start_server(lab: Lab, pki: Pki, program: Program, namespace: Namespace, link: Link,
+def start_server(lab: Lab, pki: Pki, program: Program, namespace: Namespace, link: Link | None,
                  options: TunnelOptions) -> Process:
+    """Starts the server on its end of `link`, or without one on all its addresses."""
     config = lab.write("server.conf", "\n".join([
-        "dev tun", f"local {link.address(0, _family(options))}", f"port {PORT}",
+        "dev tun", *([f"local {link.address(0, _family(options))}"] if link else []), f"port {PORT}",
         f"proto {_proto(options, '-server')}", "topology subnet",
         "server 10.8.0.0 255.255.255.0", "server-ipv6 fd00:8::/64", "keepalive 2 30",
         f"ca {pki.path('ca.crt')}", f"cert {pki.path('server.crt')}", f"key {pki.path('server.key')}", "dh none",
@@ -68,14 +69,16 @@ def start_server(lab: Lab, pki: Pki, program: Program, namespace: Namespace, lin
 
 
 def start_client(lab: Lab, pki: Pki, program: Program, namespace: Namespace, link: Link, options: TunnelOptions, *,
-                 certificate: str = "client") -> Process:
-    config = lab.write(f"{certificate}.conf", "\n".join([
+                 certificate: str = "client", name: str = "") -> Process:
+    """Starts the client called `name`, by default like its certificate, at the other end of `link`."""
+    name = name or certificate
+    config = lab.write(f"{name}.conf", "\n".join([
         "client", "dev tun", f"proto {_proto(options, '-client')}",
         f"remote {link.address(0, _family(options))} {PORT}", "nobind", "remote-cert-tls server", "connect-retry 1 1",
         f"ca {pki.path('ca.crt')}", f"cert {pki.path(certificate + '.crt')}", f"key {pki.path(certificate + '.key')}",
         *_shared(pki, program, options), *options.client,
     ]) + "\n")
-    return lab.start(namespace, certificate, program.command(config))
+    return lab.start(namespace, name, program.command(config))
 
 
 def _shared(pki: Pki, program: Program, options: TunnelOptions) -> list[str]:

@@ -1,0 +1,156 @@
+"""What a client does to its own machine, and how it gets on when the road or the server fails."""
+
+from __future__ import annotations
+
+import signal
+
+from star import SERVER_V4, CaseList, Client, Star, check_connected, check_stays_out
+from support.errors import check
+from support.netns import Namespace
+from support.process import wait_until
+from support.traffic import ping
+
+case = CaseList()
+
+FAR_V4, FAR_V6 = "198.51.100.1", "2001:db8:1::1"
+
+
+@case
+def redirect_gateway_takes_all_traffic_and_gives_it_back(star: Star) -> None:
+    _redirect_and_restore(star, "redirect-gateway def1 ipv6")
+
+
+@case
+def redirect_gateway_without_def1_restores_the_default_route(star: Star) -> None:
+    _redirect_and_restore(star, "redirect-gateway")
+
+
+@case
+def routes_are_restored_though_privileges_were_dropped(star: Star) -> None:
+    _redirect_and_restore(star, "redirect-gateway def1 ipv6", "user nobody", "group nogroup")
+
+
+@case
+def pushed_routes_are_set_and_removed(star: Star) -> None:
+    star.start_server('push "route 198.51.100.0 255.255.255.0"', 'push "route-ipv6 2001:db8:1::/64"')
+    namespace, _ = star.spoke(1)
+    before = _routing(namespace)
+    client = star.connect_client(1)
+    _reach_far_hosts(star, client)
+    check(client.process.terminate() == 0, "the client's exit status is not 0")
+    _check_restored(namespace, before)
+
+
+@case
+def route_nopull_refuses_pushed_routes(star: Star) -> None:
+    star.start_server('push "route 198.51.100.0 255.255.255.0"')
+    client = star.connect_client(1, "route-nopull")
+    check("198.51.100.0" not in client.namespace.ip("route"), "the route was set all the same")
+    check_connected(client)
+
+
+@case
+def the_next_remote_is_tried_when_the_first_is_silent(star: Star) -> None:
+    star.start_server("port 1999")  # so the first remote of every configuration, port 1194, leads nowhere
+    _, link = star.spoke(1)
+    client = star.connect_client(1, "server-poll-timeout 2", f"remote {link.v4[0]} 1999")
+    check_connected(client)
+
+
+@case
+def the_client_returns_to_a_server_that_died_without_a_word(star: Star) -> None:
+    star.start_server("keepalive 1 3")
+    client = star.connect_client(1, "persist-tun")
+    device = _device_number(client.namespace)
+    star.server.send_signal(signal.SIGKILL)
+    star.server.wait(5)
+    star.start_server("keepalive 1 3")
+    client.wait_until_connected(times=2, timeout=30)
+    check(_device_number(client.namespace) == device, "persist-tun did not keep the tun device")
+    check_connected(client)
+
+
+@case
+def sigusr1_connects_anew_and_keeps_the_device(star: Star) -> None:
+    star.start_server()
+    client = star.connect_client(1, "persist-tun", "persist-key")
+    device = _device_number(client.namespace)
+    client.process.send_signal(signal.SIGUSR1)
+    client.wait_until_connected(times=2)
+    check(_device_number(client.namespace) == device, "persist-tun did not keep the tun device")
+    check_connected(client)
+
+
+@case
+def sighup_reads_the_configuration_again(star: Star) -> None:
+    star.start_server()
+    client = star.connect_client(1)
+    config = star.lab.directory / "client-1.conf"
+    config.write_text(config.read_text() + "route 203.0.113.0 255.255.255.0\n")
+    client.process.send_signal(signal.SIGHUP)
+    client.wait_until_connected(times=2)
+    wait_until(lambda: "203.0.113.0/24" in client.namespace.ip("route"), 5, "the route that was added to the file")
+    check_connected(client)
+
+
+@case
+def a_server_with_a_client_certificate_is_not_trusted(star: Star) -> None:
+    star.start_server(f"cert {star.pki.path('client2.crt')}", f"key {star.pki.path('client2.key')}")
+    check_stays_out(star.start_client(1))
+
+
+@case
+def a_server_with_another_name_is_not_trusted(star: Star) -> None:
+    star.start_server()
+    check_stays_out(star.start_client(1, "verify-x509-name somebody-else name"))
+    check_connected(star.connect_client(2, "verify-x509-name server name", certificate="client2"))
+
+
+def _redirect_and_restore(star: Star, *lines: str) -> None:
+    star.start_server()
+    namespace, link = star.spoke(1)
+    namespace.ip("route", "add", "default", "via", link.v4[0])
+    namespace.ip("-6", "route", "add", "default", "via", link.v6[0])
+    before = _routing(namespace)
+    client = star.connect_client(1, *lines)
+    _reach_far_hosts(star, client, v6="ipv6" in lines[0])
+    check(client.process.terminate() == 0, "the client's exit status is not 0")
+    _check_restored(namespace, before)
+
+
+def _reach_far_hosts(star: Star, client: Client, *, v6: bool = True) -> None:
+    """Hosts behind the server that answer only through the tunnel: outside of it their prefix is a black hole."""
+    star.server_namespace.ip("address", "add", FAR_V4 + "/32", "dev", "lo")
+    star.server_namespace.ip("address", "add", FAR_V6 + "/128", "dev", "lo")
+    before = _tunnel_packets(client.namespace)
+    ping(client.namespace, FAR_V4)
+    if v6:
+        ping(client.namespace, FAR_V6)
+    check(_tunnel_packets(client.namespace) >= before + (6 if v6 else 3), "the echo requests went beside the tunnel")
+    ping(client.namespace, SERVER_V4)
+
+
+def _routing(namespace: Namespace) -> str:
+    commands = (("-4", "route", "show", "table", "all"), ("-6", "route", "show", "table", "all"), ("rule",),
+                ("-6", "rule"), ("-o", "address"))
+    return "".join(_without_counters(namespace.ip(*command)) for command in commands)
+
+
+def _without_counters(text: str) -> str:
+    """Cached routes that expire by themselves and life times are no configuration."""
+    return "".join(line + "\n" for line in text.splitlines() if "expires" not in line and "cache" not in line)
+
+
+def _check_restored(namespace: Namespace, before: str) -> None:
+    after = _routing(namespace)
+    gone = set(before.splitlines()) - set(after.splitlines())
+    left = set(after.splitlines()) - set(before.splitlines())
+    check(not gone and not left, f"routing is not as it was: missing {sorted(gone)}, left behind {sorted(left)}")
+
+
+def _tunnel_packets(namespace: Namespace) -> int:
+    return int(namespace.ip("-s", "-o", "link", "show", "dev", "tun0").split("TX:")[1].split("\\")[1].split()[1])
+
+
+def _device_number(namespace: Namespace) -> str:
+    return namespace.ip("-o", "link", "show", "dev", "tun0").split(":")[0]

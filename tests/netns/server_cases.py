@@ -1,0 +1,153 @@
+"""What a server does for, with and against its clients. Each function is a case; its name is the sentence it proves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from star import SERVER_V4, CaseList, Star, check_connected, check_silence, check_stays_out
+from support.errors import check
+from support.process import wait_until
+from support.traffic import ping
+
+case = CaseList()
+
+
+@case
+def client_to_client_lets_clients_reach_each_other(star: Star) -> None:
+    star.start_server("client-to-client")
+    first, second = star.connect_client(1), star.connect_client(2, certificate="client2")
+    star.wait_for_clients(2)
+    ping(first.namespace, second.v4)
+    ping(second.namespace, first.v6)
+
+
+@case
+def clients_do_not_reach_each_other_otherwise(star: Star) -> None:
+    star.start_server()
+    first, second = star.connect_client(1), star.connect_client(2, certificate="client2")
+    check_connected(first)
+    check_silence(first.namespace, second.v4)
+
+
+@case
+def a_client_config_file_gives_address_routes_and_networks(star: Star) -> None:
+    _client_config(star, "client", "ifconfig-push 10.8.0.77 255.255.255.0", 'push "route 10.99.0.0 255.255.255.0"',
+                   "iroute 10.55.0.0 255.255.255.0")
+    star.start_server(f"client-config-dir {star.lab.directory / 'ccd'}", "route 10.55.0.0 255.255.255.0")
+    client = star.connect_client(1)
+    check(client.v4 == "10.8.0.77", f"the client's address is {client.v4}")
+    check("10.99.0.0/24" in client.namespace.ip("route"), "the pushed route is missing")
+    client.namespace.ip("address", "add", "10.55.0.1/32", "dev", "lo")
+    ping(star.server_namespace, "10.55.0.1")
+
+
+@case
+def ccd_exclusive_keeps_out_who_has_no_file(star: Star) -> None:
+    _client_config(star, "client2")
+    star.start_server(f"client-config-dir {star.lab.directory / 'ccd'}", "ccd-exclusive")
+    check_stays_out(star.start_client(1))
+    check_connected(star.connect_client(2, certificate="client2"))
+
+
+@case
+def disable_in_the_client_config_keeps_a_client_out(star: Star) -> None:
+    _client_config(star, "client", "disable")
+    star.start_server(f"client-config-dir {star.lab.directory / 'ccd'}")
+    check_stays_out(star.start_client(1))
+    check_connected(star.connect_client(2, certificate="client2"))
+
+
+@case
+def addresses_persist_over_a_restart(star: Star) -> None:
+    persist = f"ifconfig-pool-persist {star.lab.directory / 'pool'} 1"
+    star.start_server(persist)
+    clients, addresses = {}, {}
+    for spoke, name in ((1, "client"), (2, "client2")):
+        client = star.connect_client(spoke, certificate=name)
+        clients[name], addresses[name] = client.process, client.v4
+    wait_until(lambda: (star.lab.directory / "pool").exists(), 5, "the file of the pool")
+    star.server.terminate()
+    star.lab.stop(*clients.values())
+    star.start_server(persist)
+    for spoke, name in ((2, "client2"), (1, "client")):  # the other way round
+        address = star.connect_client(spoke, certificate=name).v4
+        check(address == addresses[name], f"{name} had {addresses[name]} and now has {address}")
+
+
+@case
+def a_second_client_of_that_name_takes_the_place_of_the_first(star: Star) -> None:
+    star.start_server()
+    first = star.connect_client(1, "connect-retry 30")
+    second = star.connect_client(2)
+    check_connected(second)
+    check(len(star.wait_for_clients(1)) == 1, "both are connected")
+    check_silence(first.namespace, SERVER_V4)
+
+
+@case
+def duplicate_cn_lets_both_in(star: Star) -> None:
+    star.start_server("duplicate-cn")
+    first, second = star.connect_client(1), star.connect_client(2)
+    star.wait_for_clients(2)
+    check_connected(first)
+    check_connected(second)
+
+
+@case
+def max_clients_keeps_out_the_next_one(star: Star) -> None:
+    star.start_server("max-clients 1")
+    first = star.connect_client(1)
+    check_stays_out(star.start_client(2, certificate="client2"))
+    check_connected(first)
+
+
+@case
+def a_revoked_certificate_is_refused(star: Star) -> None:
+    star.start_server(f"crl-verify {star.pki.path('crl.pem')}")
+    check_stays_out(star.start_client(1, certificate="revoked"))
+    check_connected(star.connect_client(2))
+
+
+@case
+def a_packet_from_a_foreign_source_address_is_dropped(star: Star) -> None:
+    star.start_server()
+    client = star.connect_client(1)
+    check_connected(client)
+    client.namespace.ip("address", "add", "10.66.0.1/32", "dev", "tun0")
+    star.server_namespace.ip("route", "add", "10.66.0.0/24", "dev", "tun0")
+    check_silence(client.namespace, SERVER_V4, "-I", "10.66.0.1")
+    check_connected(client)
+
+
+@case
+def a_wrong_password_is_told_to_the_client(star: Star) -> None:
+    star.start_server("verify-client-cert none", "script-security 2",
+                      f"auth-user-pass-verify {_password_script(star)} via-file")
+    wrong = star.start_client(1, f"auth-user-pass {star.lab.write('wrong', 'alice{0}guess{0}'.format(chr(10)))}")
+    wrong.process.wait_for("AUTH_FAILED", 15)
+    wait_until(lambda: not wrong.process.running, 10, "the client's end")
+    check(not wrong.connected, "it got in")
+    right = star.lab.write("right", "alice\nsecret\n")
+    check_connected(star.connect_client(2, f"auth-user-pass {right}"))
+
+
+@case
+def clients_over_tcp_are_served_together(star: Star) -> None:
+    star.start_server("client-to-client", proto="tcp4")
+    first, second = (star.connect_client(spoke, certificate=name, proto="tcp4")
+                     for spoke, name in ((1, "client"), (2, "client2")))
+    ping(first.namespace, second.v4)
+    ping(second.namespace, first.v6)
+
+
+def _client_config(star: Star, name: str, *lines: str) -> Path:
+    directory = star.lab.directory / "ccd"
+    directory.mkdir(exist_ok=True)
+    file = directory / name
+    file.write_text("".join(line + "\n" for line in lines))
+    return file
+
+
+def _password_script(star: Star) -> Path:
+    accepted = star.lab.write("accepted", "alice\nsecret\n")
+    return star.lab.write("verify", f'#!/bin/sh\nexec cmp -s "$1" {accepted}\n', mode=0o700)
