@@ -91,13 +91,7 @@ std::string name_text(const X509_NAME* name) {
       XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN | ASN1_STRFLGS_UTF8_CONVERT | ASN1_STRFLGS_ESC_CTRL);
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
-  std::string text = size > 0 ? sanitise_name({data, static_cast<std::size_t>(size)}) : std::string();
-  // Subjects are handed to scripts, where a leading dash would be an option.
-  for (char& c : text) {
-    if (c != '-') break;
-    c = '_';
-  }
-  return text;
+  return size > 0 ? sanitise_name({data, static_cast<std::size_t>(size)}) : std::string();
 }
 
 std::chrono::system_clock::time_point to_time_point(const ASN1_TIME* time) noexcept {

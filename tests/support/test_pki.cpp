@@ -196,6 +196,16 @@ Identity make_self_signed(const std::string& common_name, Usage usage) {
   return {.cert = to_pem(certificate.get()), .key = to_pem(key.get())};
 }
 
+std::string encrypt_key(const std::string& key_pem, const std::string& password) {
+  const BioPtr bio(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
+  const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  check(key != nullptr, "not a key");
+  return to_pem([&](BIO* out) {
+    return PEM_write_bio_PKCS8PrivateKey(out, key.get(), EVP_aes_256_cbc(), password.data(),
+                                         static_cast<int>(password.size()), nullptr, nullptr);
+  });
+}
+
 std::string fingerprint_of(const std::string& cert_pem) {
   const CertificatePtr certificate = from_pem(cert_pem);
   std::array<unsigned char, 32> digest{};

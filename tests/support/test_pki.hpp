@@ -59,6 +59,9 @@ class TestCa {
 // A certificate that signs itself, for fingerprint mode.
 [[nodiscard]] Identity make_self_signed(const std::string& common_name, Usage usage);
 
+// The same key under a password.
+[[nodiscard]] std::string encrypt_key(const std::string& key_pem, const std::string& password);
+
 // "AA:BB:…", SHA-256 of the certificate.
 [[nodiscard]] std::string fingerprint_of(const std::string& cert_pem);
 
