@@ -76,13 +76,11 @@ class DataSealer {
  private:
   std::size_t seal_chunk(std::span<const PlainRecord> records) noexcept;
   bool exhausted_by(std::size_t size) const noexcept;
-  void write_header(std::byte* wire) const noexcept;
 
   std::unique_ptr<crypto::AeadSealer> sealer_;
   std::array<std::byte, 8> implicit_iv_{};
   std::array<std::byte, 4> header_{};
   std::size_t header_size_;
-  std::size_t authenticated_from_;
   KeyId key_id_;
   DataKeyLimits limits_;
   std::uint64_t next_packet_id_ = 1;  // 64 bits, so that it can stand behind the last id
@@ -117,6 +115,8 @@ class DataOpener {
 
  private:
   void open_chunk(std::span<OpenRecord> records) noexcept;
+  DropReason prepare(const OpenRecord& record, crypto::OpenJob& job) const noexcept;
+  DropReason judge(OpenRecord& record, const crypto::OpenJob& job) noexcept;
 
   std::unique_ptr<crypto::AeadOpener> opener_;
   std::array<std::byte, 8> implicit_iv_{};

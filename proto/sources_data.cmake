@@ -1,4 +1,7 @@
 set(proto_data_sources
+  compression_framing.cpp
+  data_channel.cpp
+  replay_window.cpp
 )
 set(proto_data_headers
   compression_framing.hpp

@@ -31,8 +31,8 @@ class InternetSum {
   std::uint16_t checksum() const noexcept { return static_cast<std::uint16_t>(~folded()); }
 
  private:
-  // Words in memory order: the ones' complement sum does not depend on byte order (RFC 1071, 2 (B)). Each
-  // addition brings less than 2^34, so a packet cannot overflow it.
+  // 32-bit words in memory order: the sum does not depend on byte order (RFC 1071, 2 (B)). 64 KB bring less
+  // than 2^47, so nothing overflows for as long as anybody would add.
   std::uint64_t sum_ = 0;
 };
 

@@ -15,17 +15,10 @@
 #include <vector>
 
 #include "tunio/batch_io.hpp"
-#include "tunio/ip_packet.hpp"
+#include "tunio/coalesce_rules.hpp"
 #include "tunio/virtio_net.hpp"
 
 namespace vpnd::tunio {
-
-// What the caller knows about a packet's transport checksum.
-enum class InnerChecksum : std::uint8_t {
-  unverified,  // complete, from somebody we do not believe: verified here before the packet is merged
-  verified,    // complete, and known to be right
-  partial,     // the bare pseudo-header sum: handed on to tun as NEEDS_CSUM
-};
 
 // Merges the packets of one turn. Packets of a flow keep their order, and so do flows by their first packet.
 // Allocates at construction only. One thread.
@@ -35,8 +28,6 @@ class Coalescer {
   enum class UdpMerging : std::uint8_t { off, on };
 
   static constexpr std::size_t kDefaultCapacity = 1024;
-  static constexpr std::size_t kMaxParts =
-      512;  // of one output; writev takes 1024, the virtio header being one
 
   // `capacity` is the number of packets that fit between two calls of clear(), at most 32,768.
   explicit Coalescer(UdpMerging udp_merging, std::size_t capacity = kDefaultCapacity);
@@ -60,22 +51,63 @@ class Coalescer {
  private:
   struct Part {
     std::byte* bytes;
-    std::uint16_t size;
+    std::uint32_t size;
     std::uint16_t next;  // index of the following part of the same item
   };
-  // What a packet must be to be merged at all, read from its headers once.
-  struct Candidate;
-  // One output in the making.
-  struct Item;
 
+  // One output in the making: a chain of parts, the first of which begins with the headers.
+  struct Item {
+    VirtioNetHeader header;            // of an item that was not merged
+    std::byte* packet;                 // its headers
+    std::uint32_t size;                // as one IP packet
+    std::uint32_t first_sequence = 0;  // this and the next: TCP
+    std::uint32_t next_sequence = 0;
+    std::uint16_t first_id = 0;  // this and the next: IPv4
+    std::uint16_t last_id = 0;
+    std::uint16_t ip_header_size = 0;
+    std::uint16_t header_size = 0;
+    std::uint16_t payload_per_segment = 0;
+    std::uint16_t first_part;
+    std::uint16_t last_part;
+    std::uint16_t part_count = 1;
+    bool may_append = false;
+    bool may_prepend = false;
+    bool is_tcp = false;
+    bool ends_with_push = false;
+    InnerChecksum checksum = InnerChecksum::unverified;
+  };
+
+  // A place of the flow table: the last item of a flow. Empty if of another generation.
   struct Slot {
     std::uint32_t generation;
     std::uint32_t item;
   };
 
+  bool is_full() const noexcept { return parts_.size() == capacity_; }
+  Item& pass(std::span<std::byte> packet) noexcept;
+  void start_item(std::span<std::byte> packet, const PacketTraits& traits, InnerChecksum checksum) noexcept;
+  void take_candidate(std::span<std::byte> packet, const PacketTraits& traits,
+                      InnerChecksum checksum) noexcept;
+  bool merge(Item& item, std::span<std::byte> packet, const PacketTraits& traits,
+             InnerChecksum checksum) noexcept;
+  void append(Item& item, std::span<std::byte> packet, const PacketTraits& traits) noexcept;
+  void prepend(Item& item, std::span<std::byte> packet, const PacketTraits& traits) noexcept;
+  std::uint16_t add_part(std::span<std::byte> bytes) noexcept;
+  void end_flow_of(std::span<const std::byte> packet, const Classified& classified) noexcept;
+  void forget_flows() noexcept;
+  Slot* find_slot(std::span<const std::byte> packet, const PacketTraits& traits) noexcept;
+  bool holds_flow(const Slot& slot) const noexcept { return slot.generation == generation_; }
+  static bool fits_behind(const Item& item, const PacketTraits& traits) noexcept;
+  static bool fits_before(const Item& item, const PacketTraits& traits) noexcept;
+  static void patch_headers(Item& item) noexcept;
+
+  const UdpMerging udp_merging_;
+  const std::size_t capacity_;
+  const std::uint64_t hash_seed_;
+  std::uint32_t generation_ = 1;
   std::vector<Item> items_;
-  std::vector<Part> parts_;
-  std::vector<Slot> slots_;
+  std::vector<Part> parts_;  // one for each packet taken
+  std::vector<Slot> slots_;  // open addressing; a power of two
   std::vector<iovec> vectors_;
   std::vector<TunWrite> outputs_;
 };

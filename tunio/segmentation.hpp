@@ -45,17 +45,18 @@ class Segmenter {
   explicit Segmenter(const IpPacket& packet) noexcept : packet_(packet) {}
   bool accept_plain(const VirtioNetHeader& header) noexcept;
   bool accept_segmented(const VirtioNetHeader& header) noexcept;
+  bool measure_headers(std::uint8_t gso_type) noexcept;
   std::size_t payload_size(std::size_t i) const noexcept;
-  void write_plain(std::byte* destination) const noexcept;
-  void write_ip_header(std::size_t i, std::size_t size, std::byte* destination) const noexcept;
-  void write_tcp_header(std::size_t i, std::byte* transport) const noexcept;
-  void finish_partial_checksum(std::byte* destination, InternetSum sum) const noexcept;
+  void write_with_checksum(std::byte* destination) const noexcept;
+  void write_segment(std::size_t i, std::byte* destination) const noexcept;
+  void patch_ip_header(std::size_t i, std::byte* segment) const noexcept;
+  void patch_tcp_header(std::size_t i, std::byte* tcp) const noexcept;
 
   IpPacket packet_;
   Kind kind_ = Kind::plain;
-  std::uint16_t header_size_ = 0;      // IP and transport headers, before the payload
-  std::uint16_t checksum_start_ = 0;   // of plain_partial_checksum
-  std::uint16_t checksum_offset_ = 0;  // from checksum_start_, of plain_partial_checksum
+  std::size_t header_size_ = 0;     // of all headers before what is cut; 0 for plain packets
+  std::size_t checksum_start_ = 0;  // the next two: of plain_partial_checksum, from the start of the packet
+  std::size_t checksum_field_ = 0;
   std::size_t payload_per_segment_ = 0;
   std::size_t count_ = 1;
 };

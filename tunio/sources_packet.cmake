@@ -1,9 +1,17 @@
 # The files of tunio that know packets but no device, one line each.
 list(APPEND vpnd_tunio_sources
+  checksum.cpp
+  coalesce_rules.cpp
+  coalescer.cpp
+  ip_address.cpp
+  ip_packet.cpp
+  mss_clamp.cpp
+  segmentation.cpp
 )
 list(APPEND vpnd_tunio_headers
   byte_order.hpp
   checksum.hpp
+  coalesce_rules.hpp
   coalescer.hpp
   ip_address.hpp
   ip_packet.hpp
