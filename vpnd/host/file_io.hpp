@@ -24,7 +24,8 @@ FileText read_text_file(const std::filesystem::path& path, std::size_t limit = 1
 
 // Puts `text` at `path` such that a reader sees the old file or the new one, never half of one: a temporary
 // file beside it, then a rename. An existing file's mode and owner are kept where we may; a new one gets
-// `mode`.
+// `mode`. What is no regular file (a device, a symbolic link such as /dev/stdout) is written to where it is,
+// since a rename would replace it.
 ChangeResult write_file_atomically(const std::filesystem::path& path, std::string_view text,
                                    mode_t mode = 0600);
 

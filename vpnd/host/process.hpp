@@ -33,6 +33,8 @@ std::string text(const ExitStatus& status);
 class ChildProcess {
  public:
   ChildProcess() = default;
+  // Takes over a child that is its own process group's leader and was not waited for yet.
+  ChildProcess(pid_t pid, tunio::UniqueFd pidfd);
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&& other) noexcept;
   ~ChildProcess();
@@ -49,10 +51,6 @@ class ChildProcess {
   void kill_group() noexcept;
 
  private:
-  friend struct Started;
-  friend struct Started start_process(const std::vector<std::string>&, const ScriptEnvironment&);
-  ChildProcess(pid_t pid, tunio::UniqueFd pidfd);
-
   pid_t pid_ = -1;
   tunio::UniqueFd pidfd_;
 };
@@ -63,8 +61,10 @@ struct [[nodiscard]] Started {
 };
 
 // Starts arguments[0], which must be a path with a slash, with default signal handlers, an empty signal mask,
-// standard input from /dev/null, the daemon's output, and no other descriptor of ours.
-Started start_process(const std::vector<std::string>& arguments, const ScriptEnvironment& environment);
+// standard input from /dev/null, and no other descriptor of ours. Standard output goes to the descriptor
+// `output`, or where the daemon's goes.
+Started start_process(const std::vector<std::string>& arguments, const ScriptEnvironment& environment,
+                      std::optional<int> output = std::nullopt);
 
 struct [[nodiscard]] ScriptRun {
   ChangeResult result;  // whether it could be started at all

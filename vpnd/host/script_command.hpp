@@ -16,9 +16,10 @@ struct [[nodiscard]] ScriptCommand {
   std::string error;
 };
 
-// Words are separated by white space. "double" quotes keep white space and know \" and \\; 'single' quotes
-// keep everything; outside of both a backslash takes the next character as it is. A word that begins with #
-// or ; ends the command. No shell, no variables, no globs.
+// Words are separated by white space. "double" quotes keep white space, 'single' quotes keep everything; a
+// closing quote ends the word. Outside of single quotes a backslash protects \\, \" or white space, and is an
+// error before anything else. A word that begins with # or ; ends the command. No shell, no variables, no
+// globs.
 ScriptCommand split_command(std::string_view command);
 
 // Variables for scripts. Starts out empty: nothing of the daemon's own environment is inherited but a fixed

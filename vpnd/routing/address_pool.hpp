@@ -82,6 +82,8 @@ class AddressPool {
   std::vector<Named> named() const;
 
   PoolLease lease(PoolIndex index) const;
+  // The place that an address belongs to (of a block: any of its four). None: not an address of the pool.
+  std::optional<PoolIndex> find(const tunio::IpAddress& address) const;
   std::size_t size() const { return entries_.size(); }
   std::size_t in_use() const { return in_use_; }
 
@@ -94,15 +96,14 @@ class AddressPool {
     bool fixed = false;     // for its name alone
   };
 
-  std::optional<std::uint32_t> index_of(const tunio::IpAddress& address) const;
   std::optional<std::uint32_t> choose(std::string_view common_name) const;
-  bool available(const Entry& entry) const { return !entry.leased && !entry.reserved && !entry.fixed; }
   void enqueue(std::uint32_t index);
   void dequeue(std::uint32_t index);
-  void name(std::uint32_t index, std::string_view common_name);
+  void give_name(std::uint32_t index, std::string_view common_name);
   void forget_name(std::uint32_t index);
 
   AddressPoolSettings settings_;
+  std::uint32_t ipv4_base_ = 0;  // of entry 0: its address, or the first address of its block
   std::vector<Entry> entries_;
   std::map<std::uint64_t, std::uint32_t> free_;  // free_since → index
   std::unordered_multimap<std::string, std::uint32_t> by_name_;

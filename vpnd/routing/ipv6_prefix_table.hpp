@@ -51,9 +51,13 @@ class Ipv6PrefixTable {
   struct Level {
     unsigned length = 0;
     std::vector<Slot> slots;
+    std::size_t occupied = 0;
+
     const Slot* find(Ipv6Key key) const noexcept;
-    Slot& insert(Ipv6Key key);
+    Slot& insert(Ipv6Key key);  // which is not there yet
   };
+
+  void leave_marker(std::size_t at, Ipv6Key network);
 
   std::vector<Level> levels_;  // shortest length first
 };
