@@ -27,8 +27,8 @@ from support.throughput import tcp_stream
 from support.traffic import Host, bulk_both_ways, ping
 
 # What the programs say about themselves.
-HANDSHAKE = r"Control Channel: .*cipher (TLSv[\d.]+ [\w-]+)"
-CIPHER = r"Data Channel: cipher '?([A-Z0-9-]+)"
+HANDSHAKE = r"(TLSv1\.\d, cipher [\w. -]+)"
+CIPHER = r"Data [Cc]hannel: cipher '?([A-Z0-9-]+)"
 DATA_PATH = r"data path: (.*)"
 
 BULK_BYTES = 32 << 20

@@ -22,6 +22,11 @@ class Program:
         return [self.path, "--config", str(config)]
 
     @property
+    def keys_agreed(self) -> str:
+        """What it says after each TLS handshake, the first and every renegotiation."""
+        return "Peer Connection Initiated|[Nn]ew data keys" if self.is_vpnd else r"Control Channel: TLSv1\.\d"
+
+    @property
     def own_options(self) -> list[str]:
         """Options without which this program would not be comparable."""
         return [] if self.is_vpnd else ["disable-dco"]
