@@ -33,8 +33,8 @@ enum class PushProgress : std::uint8_t { incomplete, complete, refused };
 // 2` arrives.
 class PushAssembler {
  public:
-  static constexpr std::size_t kMaxMessages = 64;
-  static constexpr std::size_t kMaxBytes = 64 * 1024;
+  static constexpr std::size_t kMaxMessages = 256;
+  static constexpr std::size_t kMaxBytes = 256 * 1024;
   static constexpr std::size_t kMaxOptions = 4096;
 
   // `arguments` is what follows "PUSH_REPLY" and its comma. After `refused` (a limit is passed) or `complete`
