@@ -43,15 +43,16 @@ struct ParsedClientConfig {
   std::vector<Diagnostic> warnings;  // unknown or malformed lines; they are left out
 };
 
-// Never throws for content: a faulty line costs itself, not the client. Exception, on purpose: if a line that
-// *limits* a client (`disable`) cannot be read, the client is disabled.
+// Never throws for content: a faulty line costs itself, not the client. `disable` counts even with arguments.
 ParsedClientConfig parse_client_config(std::string_view text, const std::string& source);
 
-// The options to push to a client: the common ones with the client's changes applied, in order.
+// The options to push to a client: the common ones with the client's changes applied, in order, and without
+// the routes to networks that lie behind the client itself.
 std::vector<PushedText> merge_push(const std::vector<PushedText>& common, const ClientConfig& client);
 
-// The file name for a common name, as OpenVPN makes it: characters other than letters, digits, '_', '-', '.',
-// '@' and ':' become '_'; a name that would be "." or ".." or begins with '.' becomes "_…" as well.
+// The file name for a common name, as OpenVPN makes it: '/' and control characters become '_', and so do the
+// dots of
+// "." and "..". Empty for an empty name: then only the file DEFAULT remains.
 std::string client_config_file_name(std::string_view common_name);
 
 }  // namespace vpnd::config

@@ -56,14 +56,16 @@ struct Directive {
   Contexts contexts = kAnywhere;
   ArgumentCount arguments;
   Inline allows_inline = Inline::no;
-  Handler handler = nullptr;  // present exactly when a value is kept: all that work, some not_yet_harmless
+  Handler handler =
+      nullptr;  // absent: nothing is kept, or only the parsers of pushed and client files know it
   std::string_view synopsis = {};  // the arguments, as --help shows them
   std::string_view text = {};      // works: what it does; else: the consequence, the reason, the remedy
 };
 
-// Has a line in --help and an entry in vpnd.conf(5).
+// Has a line in --help and an entry in vpnd.conf(5): what works, and what is kept for later.
 constexpr bool is_documented(const Directive& directive) {
-  return directive.handler != nullptr;
+  return (directive.verdict == Verdict::works || directive.handler != nullptr) &&
+         directive.contexts != kPushed;
 }
 
 // The parts of the table, one per topic and one for what does not work.
@@ -74,7 +76,6 @@ std::span<const Directive> data_directives();
 std::span<const Directive> server_directives();
 std::span<const Directive> client_directives();
 std::span<const Directive> process_directives();
-std::span<const Directive> batching_directives();
 std::span<const Directive> unused_directives();
 std::span<const Directive> missing_directives();
 std::span<const Directive> refused_directives();

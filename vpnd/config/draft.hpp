@@ -89,17 +89,16 @@ struct Draft {
   std::optional<Location> ifconfig;
   std::optional<Location> ifconfig_pool;
   std::optional<Location> ifconfig_ipv6_pool;
-  std::optional<Location> cipher;
-  std::optional<Location> data_ciphers;
   std::optional<Location> topology;
   std::optional<Location> verify_client_cert;
-  std::optional<Location> check_config;
   std::optional<Material> auth_user_pass;  // empty path and content: ask
 
-  // The first place at which a directive that belongs to one role stood; for messages.
-  std::vector<std::pair<std::string, Location>> server_words;
-  std::vector<std::pair<std::string, Location>> client_words;
+  // Directives of one role, for the check against the role that comes out in the end.
+  std::vector<Diagnostic> server_words;
+  std::vector<Diagnostic> client_words;
+  std::optional<Diagnostic> compression;  // a real algorithm was asked for, by this word
 
+  std::string source = "command line";  // the first file that was read; for messages about what is missing
   std::set<std::string, std::less<>> ignored_names;  // ignore-unknown-option
 
   LinkDraft& link() { return open_block != nullptr ? *open_block : common; }

@@ -16,7 +16,7 @@ namespace vpnd::config {
 // The whole content of a file, or throws std::system_error. "-" and "stdin" are not special.
 using ReadFile = std::function<std::string(const std::filesystem::path&)>;
 
-// Reads from the file system; refuses what is no regular file and what is larger than kMaxFileSize.
+// Reads a file or a pipe; refuses what is larger than kMaxFileSize.
 std::string read_from_disk(const std::filesystem::path& path);
 inline constexpr std::size_t kMaxFileSize = std::size_t{4} << 20;
 

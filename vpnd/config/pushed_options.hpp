@@ -37,7 +37,7 @@ struct PushedOptions {
 };
 
 enum class PushVerdict : std::uint8_t {
-  applied,
+  applied,  // `text` may still name a part that was left out
   ignored,  // known to be without effect here, filtered away, or unknown; `text` says which, empty if not
             // worth a line
   refused,  // a value that no server should send; not applied, the session may go on without it

@@ -29,6 +29,8 @@ struct Route {
   std::optional<RouteTarget> gateway;   // absent: the tunnel
   std::optional<std::uint32_t> metric;  // absent: route-metric, or the kernel's default
   Location where;
+
+  bool operator==(const Route&) const = default;
 };
 
 struct RedirectGateway {
@@ -55,6 +57,8 @@ struct AddressOptions {
   std::optional<tunio::Prefix> local_ipv6;  // ifconfig-ipv6
   std::optional<tunio::IpAddress> peer_ipv6;
   std::optional<Topology> topology;  // absent: subnet for a server; net30 for a client if nothing is pushed
+
+  bool operator==(const AddressOptions&) const = default;
 };
 
 struct RoutingOptions {
@@ -65,6 +69,8 @@ struct RoutingOptions {
   std::optional<std::uint32_t> route_metric;
   RedirectGateway redirect_gateway;
   bool block_ipv6 = false;
+
+  bool operator==(const RoutingOptions&) const = default;
 };
 
 struct TunnelOptions {

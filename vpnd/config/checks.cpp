@@ -1,0 +1,169 @@
+#include <fmt/format.h>
+
+#include "vpnd/config/finish.hpp"
+
+namespace vpnd::config {
+
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(Draft& draft) : draft_(draft), options_(draft.options) {}
+
+  void run() {
+    if (options_.mode == Mode::server) {
+      check_server_addresses();
+      check_server_files();
+      check_server_passwords();
+      check_server_compression();
+    } else {
+      check_client_authentication();
+      check_client_verification();
+    }
+    check_certificate();
+    check_tls();
+    check_control_wrap(options_.link.control_wrap);
+    for (const Remote& remote : options_.client.remotes) check_control_wrap(remote.link.control_wrap);
+    check_scripts();
+    throw_if_any(std::move(faults_));
+  }
+
+ private:
+  void check_server_addresses() {
+    const AddressOptions& own = options_.tunnel.addresses;
+    if (own.topology != Topology::subnet)
+      fail(*draft_.topology, "topology", "not yet supported by vpnd on a server: use topology subnet");
+    if (!own.local && !own.local_ipv6)
+      return fail(whole(), "", "a server needs an address in the tunnel; write server NETWORK NETMASK");
+    if (!draft_.ifconfig) return;
+    const auto bits = tunio::prefix_length(*own.netmask_or_peer);
+    if (!bits) return fail(*draft_.ifconfig, own.netmask_or_peer->format(), "must be a netmask on a server");
+    const tunio::Prefix network{*own.local, *bits};
+    const auto& pool = options_.server.pool;
+    if (pool && (!network.contains(pool->first) || !network.contains(pool->last)))
+      fail(*draft_.ifconfig_pool, "ifconfig-pool",
+           fmt::format("lies outside of our network {}", network.network().format()));
+  }
+
+  void check_server_files() {
+    const ServerOptions& server = options_.server;
+    if (server.ccd_exclusive && server.client_config_dir.empty())
+      fail(where_of("ccd-exclusive"), "ccd-exclusive", "needs client-config-dir");
+    if (!server.pool_persistence) return;
+    if (!server.pool && !server.pool_ipv6)
+      fail(where_of("ifconfig-pool-persist"), "ifconfig-pool-persist",
+           "there is no pool; add server or ifconfig-pool");
+    if (server.duplicate_cn)
+      draft_.warn(where_of("ifconfig-pool-persist"), "ifconfig-pool-persist",
+                  "has no effect together with duplicate-cn: one name may have many addresses");
+  }
+
+  void check_server_passwords() {
+    const ServerOptions& server = options_.server;
+    if (server.password_verifier) {
+      const bool in_environment = server.password_verifier->transfer == PasswordTransfer::via_environment;
+      if (in_environment && options_.scripts.security < 3)
+        fail(server.password_verifier->command.where, "via-env",
+             "needs script-security 3; via-file needs only 2");
+      return;
+    }
+    for (const char* name : {"auth-user-pass-optional", "username-as-common-name"})
+      if (const Diagnostic* word = find_server_word(name))
+        fail(word->where, name, "needs auth-user-pass-verify: nobody checks passwords");
+    if (options_.tls.client_certificate != ClientCertificate::require)
+      fail(*draft_.verify_client_cert, "verify-client-cert",
+           "without auth-user-pass-verify anybody could connect; add it, or write require");
+  }
+
+  void check_server_compression() {
+    if (draft_.compression)
+      fail(draft_.compression->where, draft_.compression->word,
+           "a server that compresses is not supported; remove it");
+  }
+
+  void check_client_authentication() {
+    const TlsOptions& tls = options_.tls;
+    if (!tls.certificate && !tls.private_key && !options_.client.credentials)
+      fail(whole(), "", "a client needs cert and key, or auth-user-pass");
+  }
+
+  void check_client_verification() {
+    const TlsOptions& tls = options_.tls;
+    if (tls.ca && !tls.peer_purpose && !tls.expected_name && tls.peer_fingerprints.empty())
+      draft_.warn(whole(), "",
+                  "any certificate of the ca may pose as the server; add remote-cert-tls server");
+    if (tls.peer_purpose == CertificatePurpose::client)
+      draft_.warn(whole(), "remote-cert-tls", "the peer of a client is a server; client is unusual here");
+  }
+
+  void check_certificate() {
+    const TlsOptions& tls = options_.tls;
+    if (tls.certificate && !tls.private_key) fail(tls.certificate->where, "cert", "needs key");
+    if (!tls.certificate && tls.private_key) fail(tls.private_key->where, "key", "needs cert");
+    const bool server = options_.mode == Mode::server;
+    if (server && !tls.certificate && !tls.private_key) fail(whole(), "", "a server needs cert and key");
+    const bool checks_peer = !server || tls.client_certificate != ClientCertificate::none;
+    if (checks_peer && !tls.ca && tls.peer_fingerprints.empty())
+      fail(whole(), "",
+           fmt::format("no way to check the {}: add ca or peer-fingerprint", server ? "clients" : "server"));
+    if (tls.crl && !tls.ca) fail(tls.crl->where, "crl-verify", "needs ca: fingerprints cannot be revoked");
+  }
+
+  void check_tls() {
+    const TlsOptions& tls = options_.tls;
+    if (tls.version_max && *tls.version_max < tls.version_min)
+      fail(whole(), "tls-version-max", "lies below tls-version-min (1.2 unless given)");
+  }
+
+  void check_control_wrap(const ControlWrapOptions& wrap) {
+    if (wrap.kind == ControlWrapKind::tls_auth && options_.data.digest == "none")
+      fail(wrap.key.where, "tls-auth", "needs a digest; remove auth none");
+  }
+
+  void check_scripts() {
+    if (options_.scripts.security >= 2) return;
+    const ScriptOptions& scripts = options_.scripts;
+    const std::pair<const char*, const std::optional<Command>*> commands[] = {
+        {"up", &scripts.up},
+        {"down", &scripts.down},
+        {"route-up", &scripts.route_up},
+        {"route-pre-down", &scripts.route_pre_down}};
+    for (const auto& [name, command] : commands)
+      if (*command) fail((*command)->where, name, "needs script-security 2");
+    if (const auto& verifier = options_.server.password_verifier)
+      if (verifier->transfer == PasswordTransfer::via_file)
+        fail(verifier->command.where, "auth-user-pass-verify", "needs script-security 2");
+  }
+
+  const Diagnostic* find_server_word(std::string_view name) const {
+    for (const Diagnostic& word : draft_.server_words)
+      if (word.word == name) return &word;
+    return nullptr;
+  }
+
+  Location where_of(std::string_view server_word) const {
+    const Diagnostic* word = find_server_word(server_word);
+    return word != nullptr ? word->where : whole();
+  }
+
+  Location whole() const { return {draft_.source, 0}; }
+
+  void fail(const Location& where, std::string word, std::string text) {
+    Diagnostic fault{where, std::move(word), std::move(text)};
+    for (const Diagnostic& known : faults_)
+      if (known == fault) return;
+    faults_.push_back(std::move(fault));
+  }
+
+  Draft& draft_;
+  Options& options_;
+  std::vector<Diagnostic> faults_;
+};
+
+}  // namespace
+
+void check_consistency(Draft& draft) {
+  Checker(draft).run();
+}
+
+}  // namespace vpnd::config

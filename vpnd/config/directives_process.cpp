@@ -1,0 +1,228 @@
+// The directives about the process: what to do, logs, privileges, scripts, and batching.
+
+#include <fmt/format.h>
+
+#include "vpnd/config/directive.hpp"
+#include "vpnd/config/draft.hpp"
+#include "vpnd/config/values.hpp"
+
+namespace vpnd::config {
+
+namespace {
+
+constexpr unsigned kMaxThreads = 256;
+
+// Handled where statements are read, since they change how others are read; see interpreter.cpp.
+void handled_by_interpreter(const Arguments&, Draft&) {}
+void always_so(const Arguments&, Draft&) {}
+
+template <Action Value>
+void action(const Arguments&, Draft& draft) {
+  draft.options.process.action = Value;
+}
+
+void genkey(const Arguments& a, Draft& draft) {
+  using enum KeyType;
+  GenerateKey key;
+  if (a.has(0))
+    key.type = a.choice<KeyType>(0, {{"secret", tls_auth},
+                                     {"tls-auth", tls_auth},
+                                     {"tls-crypt", tls_crypt},
+                                     {"tls-crypt-v2-server", tls_crypt_v2_server},
+                                     {"tls-crypt-v2-client", tls_crypt_v2_client},
+                                     {"auth-token", auth_token}});
+  if (a.has(1)) key.output = a[1];
+  if (a.has(2)) {
+    if (key.type != tls_crypt_v2_client) a.fail(a[2], "only a tls-crypt-v2-client key carries metadata");
+    key.metadata = a[2];
+  }
+  draft.options.process.generate_key = std::move(key);
+  draft.options.process.action = Action::generate_key;
+}
+
+void cd(const Arguments& a, Draft& draft) {
+  draft.options.process.directory = a[0];
+}
+void writepid(const Arguments& a, Draft& draft) {
+  draft.options.process.pid_file = a[0];
+}
+void user(const Arguments& a, Draft& draft) {
+  draft.options.process.user = a[0];
+}
+void group(const Arguments& a, Draft& draft) {
+  draft.options.process.group = a[0];
+}
+void nice(const Arguments& a, Draft& draft) {
+  draft.options.process.nice = a.number<int>(0, -20, 19);
+}
+void daemonize(const Arguments& a, Draft& draft) {
+  draft.options.process.daemon_name = a.has(0) ? a[0] : "vpnd";
+}
+
+void verb(const Arguments& a, Draft& draft) {
+  draft.options.log.verbosity = a.number<unsigned>(0, 0, 11);
+}
+void mute(const Arguments& a, Draft& draft) {
+  draft.options.log.mute = a.number<unsigned>(0, 0, 1000000);
+}
+
+void log(const Arguments& a, Draft& draft) {
+  draft.options.log.file = a[0];
+  draft.options.log.append = a.name() == "log-append";
+}
+
+void syslog(const Arguments& a, Draft& draft) {
+  draft.options.log.syslog = a.has(0) ? a[0] : "vpnd";
+}
+void suppress_timestamps(const Arguments&, Draft& draft) {
+  draft.options.log.timestamps = false;
+}
+
+void status(const Arguments& a, Draft& draft) {
+  StatusFile file{a[0], std::chrono::seconds{60}};
+  if (a.has(1)) file.interval = a.seconds(1, 1, 86400);
+  draft.options.log.status = std::move(file);
+}
+
+void status_version(const Arguments& a, Draft& draft) {
+  draft.options.log.status_version = a.number<unsigned>(0, 1, 3);
+}
+
+template <std::optional<Command> ScriptOptions::*Member>
+void script(const Arguments& a, Draft& draft) {
+  draft.options.scripts.*Member = read_command(a, 0);
+}
+
+void script_security(const Arguments& a, Draft& draft) {
+  draft.options.scripts.security = a.number<unsigned>(0, 0, 3);
+  if (a.has(1)) draft.warn(a.where(), a[1], "has no effect: programs are always started without a shell");
+}
+
+void tmp_dir(const Arguments& a, Draft& draft) {
+  draft.options.scripts.temporary = a[0];
+}
+
+void setenv(const Arguments& a, Draft& draft) {
+  check_variable_name(a, a[0]);
+  const std::string prefix = a.name() == "setenv-safe" ? "OPENVPN_" : "";
+  draft.options.scripts.environment.emplace_back(prefix + a[0], a.has(1) ? a[1] : "");
+}
+
+void warn_of_later(const Arguments& a, Draft& draft) {
+  draft.warn(a.where(), a.name(), "accepted, without effect yet");
+}
+
+void batch_size(const Arguments& a, Draft& draft) {
+  draft.options.batch.size_bytes = a.number<std::size_t>(0, 1500, 65536);
+}
+void batch_packets(const Arguments& a, Draft& draft) {
+  draft.options.batch.packets = a.number<unsigned>(0, 1, 4096);
+}
+void batch_hold(const Arguments& a, Draft& draft) {
+  draft.options.batch.hold = std::chrono::microseconds{a.number<std::int64_t>(0, 0, 1000000)};
+}
+void crypto_threads(const Arguments& a, Draft& draft) {
+  draft.options.batch.crypto_threads.reset();
+  if (a[0] != "auto") draft.options.batch.crypto_threads = a.number<unsigned>(0, 0, kMaxThreads);
+}
+
+void workers(const Arguments& a, Draft& draft) {
+  draft.options.batch.workers = a.number<unsigned>(0, 1, kMaxThreads);
+  if (draft.options.batch.workers > 1) warn_of_later(a, draft);
+}
+
+void io(const Arguments& a, Draft& draft) {
+  draft.options.batch.io = a.choice<IoBackend>(
+      0, {{"auto", IoBackend::automatic}, {"uring", IoBackend::uring}, {"epoll", IoBackend::epoll}});
+}
+
+constexpr Topic kTopic = Topic::process;
+constexpr Verdict kWorks = Verdict::works;
+
+// clang-format off
+constexpr Directive kDirectives[] = {
+    {"config", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, handled_by_interpreter,
+     "FILE", "read this file at this place"},
+    {"check-config", kTopic, kWorks, kOnCommandLine, {0, 1}, Inline::no, action<Action::check_config>,
+     "[FILE]", "say what is wrong with the configuration, and exit"},
+    {"genkey", kTopic, kWorks, kOnCommandLine, {0, 3}, Inline::no, genkey,
+     "TYPE [FILE [METADATA]]",
+     "make a key: tls-auth, tls-crypt, tls-crypt-v2-server, tls-crypt-v2-client, auth-token"},
+    {"version", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_version>,
+     "", "print the version, and exit"},
+    {"help", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_help>,
+     "", "print this, and exit"},
+    {"ignore-unknown-option", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, handled_by_interpreter,
+     "NAME…", "let these names pass if they are unknown further on"},
+    {"setenv", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, setenv,
+     "NAME [VALUE]", "a variable for scripts; \"setenv opt\" in front of a directive lets it be unknown"},
+    {"setenv-safe", kTopic, kWorks, kAnywhere | kPushed, {1, 2}, Inline::no, setenv,
+     "NAME [VALUE]", "the variable OPENVPN_NAME for scripts"},
+    {"cd", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, cd,
+     "DIR", "files are looked for from here"},
+    {"daemon", kTopic, kWorks, kAnywhere, {0, 1}, Inline::no, daemonize,
+     "[NAME]", "go to the background, log to syslog"},
+    {"writepid", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, writepid,
+     "FILE", "write the process id"},
+    {"user", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, user,
+     "USER", "become this user after the start"},
+    {"group", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, group,
+     "GROUP", "become this group after the start"},
+    {"nice", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, nice,
+     "N", "scheduling priority, -20 to 19"},
+    {"verb", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, verb,
+     "N", "how much to log, 0 to 11 (1)"},
+    {"mute", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, mute,
+     "N", "most lines of one kind in a row; 0: no limit"},
+    {"log", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, log,
+     "FILE", "log to a new file"},
+    {"log-append", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, log,
+     "FILE", "log to the end of a file"},
+    {"syslog", kTopic, kWorks, kAnywhere, {0, 1}, Inline::no, syslog,
+     "[NAME]", "log to syslog"},
+    {"suppress-timestamps", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, suppress_timestamps,
+     "", "log without time"},
+    {"status", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, status,
+     "FILE [SECONDS]", "write the state to a file (every 60)"},
+    {"status-version", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, status_version,
+     "1|2|3", "form of the status file (1)"},
+    {"script-security", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, script_security,
+     "0|1|2|3", "2: programs may be called; 3: with passwords in the environment (1)"},
+    {"up", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::up>,
+     "COMMAND", "called when the device has its addresses"},
+    {"down", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::down>,
+     "COMMAND", "called when the device is closed"},
+    {"route-up", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::route_up>,
+     "COMMAND", "called when the routes are set"},
+    {"route-pre-down", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::route_pre_down>,
+     "COMMAND", "called before the routes are removed"},
+    {"tmp-dir", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tmp_dir,
+     "DIR", "for files handed to scripts (/tmp)"},
+    {"persist-key", kTopic, kWorks, kAnywhere | kPushed, {0, 0}, Inline::no, always_so,
+     "", "always so; accepted"},
+    {"disable-dco", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, always_so,
+     "", "always so; accepted"},
+    {"batch-size", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_size,
+     "BYTES", "without effect yet: the batch channel does not exist"},
+    {"batch-packets", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no,
+     batch_packets,
+     "N", "without effect yet: a turn takes what its back end returns"},
+    {"batch-hold", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_hold,
+     "MICROSECONDS", "without effect yet: a batch is never waited for"},
+    {"crypto-threads", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no,
+     crypto_threads,
+     "auto|N", "without effect yet: workers seal and open themselves"},
+    {"workers", Topic::batching, kWorks, kAnywhere, {1, 1}, Inline::no, workers,
+     "N", "threads of the data plane (1); more than one is without effect yet"},
+    {"io", Topic::batching, kWorks, kAnywhere, {1, 1}, Inline::no, io,
+     "auto|uring|epoll", "how packets get in and out of the kernel (auto)"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Directive> process_directives() {
+  return kDirectives;
+}
+
+}  // namespace vpnd::config

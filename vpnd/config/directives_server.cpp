@@ -1,0 +1,192 @@
+// The directives that only a server has. What may stand only in a client-config file has no handler here: see
+// client_config.cpp.
+
+#include <fmt/format.h>
+
+#include "vpnd/config/directive.hpp"
+#include "vpnd/config/draft.hpp"
+#include "vpnd/config/values.hpp"
+
+namespace vpnd::config {
+
+namespace {
+
+constexpr std::int64_t kMaxSeconds = 86400;
+constexpr unsigned kMaxPeerIds = 0xFFFFFF;  // 24 bits, the last one stands for "none"
+
+void mode(const Arguments& a, Draft& draft) {
+  if (a[0] == "p2p")
+    a.fail(a[0],
+           "point-to-point mode is not yet supported by vpnd: make one end a server, the other a client");
+  a.choice<int>(0, {{"server", 0}});
+  draft.mode_server = a.where();
+}
+
+void tls_server(const Arguments& a, Draft& draft) {
+  draft.tls_server = a.where();
+}
+
+void server(const Arguments& a, Draft& draft) {
+  const tunio::Prefix network{a.ipv4(0), a.netmask(1)};
+  constexpr std::uint8_t kLargest = 16;
+  constexpr std::uint8_t kSmallest = 29;
+  if (network.length < kLargest || network.length > kSmallest)
+    a.fail(a[1], "the network must have a netmask from 255.255.0.0 to 255.255.255.248");
+  if (network.network() != network)
+    a.fail(a[0], fmt::format("not the address of a network with this netmask; did you mean {}?",
+                             network.network().address.format()));
+  if (a.has(2)) a.choice<int>(2, {{"nopool", 0}});
+  draft.server = ServerMacro{network, !a.has(2), a.where()};
+}
+
+void server_ipv6(const Arguments& a, Draft& draft) {
+  const tunio::Prefix network = a.ipv6_prefix(0);
+  if (network.length < 64 || network.length > 124) a.fail(a[0], "the network must be from /64 to /124");
+  if (network.network() != network)
+    a.fail(a[0], fmt::format("not the address of a network; did you mean {}?", network.network().format()));
+  draft.server_ipv6 = ServerIpv6Macro{network, a.where()};
+}
+
+void ifconfig_pool(const Arguments& a, Draft& draft) {
+  const AddressRange range{a.ipv4(0), a.ipv4(1)};
+  if (range.last < range.first) a.fail(a[1], "the end of the pool lies before its start");
+  if (range.last.v4_value() - range.first.v4_value() >= 65536)
+    a.fail(a[1], "a pool may have 65536 addresses at most");
+  draft.options.server.pool = range;
+  if (a.has(2)) draft.options.server.pool_bits = a.netmask(2);
+  draft.ifconfig_pool = a.where();
+}
+
+void ifconfig_ipv6_pool(const Arguments& a, Draft& draft) {
+  const tunio::Prefix first = a.ipv6_prefix(0);
+  if (first.length < 64 || first.length > 124) a.fail(a[0], "the network must be from /64 to /124");
+  draft.options.server.pool_ipv6 = first;
+  draft.ifconfig_ipv6_pool = a.where();
+}
+
+void ifconfig_pool_persist(const Arguments& a, Draft& draft) {
+  PoolPersistence persistence{a[0], std::chrono::seconds{600}};
+  if (a.has(1)) persistence.interval = a.seconds(1, 0, kMaxSeconds);
+  draft.options.server.pool_persistence = std::move(persistence);
+}
+
+void push(const Arguments& a, Draft& draft) {
+  check_pushed_text(a, a[0]);
+  draft.options.server.push.push_back({a[0], a.where()});
+}
+
+void client_config_dir(const Arguments& a, Draft& draft) {
+  draft.options.server.client_config_dir = a[0];
+}
+
+template <bool ServerOptions::*Member>
+void flag(const Arguments&, Draft& draft) {
+  draft.options.server.*Member = true;
+}
+
+void max_clients(const Arguments& a, Draft& draft) {
+  draft.options.server.max_clients = a.number<unsigned>(0, 1, kMaxPeerIds);
+}
+
+Frequency frequency(const Arguments& a) {
+  return {a.number<unsigned>(0, 1, 1000000), a.seconds(1, 1, kMaxSeconds)};
+}
+void connect_freq(const Arguments& a, Draft& draft) {
+  draft.options.server.connect_frequency = frequency(a);
+}
+void connect_freq_initial(const Arguments& a, Draft& draft) {
+  draft.options.server.initial_frequency = frequency(a);
+}
+
+void tcp_queue_limit(const Arguments& a, Draft& draft) {
+  draft.options.server.tcp_queue_limit_packets = a.number<unsigned>(0, 1, 65536);
+}
+
+void verify_client_cert(const Arguments& a, Draft& draft) {
+  using enum ClientCertificate;
+  draft.options.tls.client_certificate =
+      a.has(0)
+          ? a.choice<ClientCertificate>(0, {{"none", none}, {"optional", optional}, {"require", require}})
+          : require;
+  draft.verify_client_cert = a.where();
+}
+
+void auth_user_pass_verify(const Arguments& a, Draft& draft) {
+  using enum PasswordTransfer;
+  draft.options.server.password_verifier =
+      PasswordVerifier{read_command(a, 0),
+                       a.choice<PasswordTransfer>(1, {{"via-env", via_environment}, {"via-file", via_file}})};
+}
+
+constexpr Topic kTopic = Topic::server;
+constexpr Verdict kWorks = Verdict::works;
+
+// clang-format off
+constexpr Directive kDirectives[] = {
+    {"server", kTopic, kWorks, kAnywhere, {2, 3}, Inline::no, server,
+     "NETWORK NETMASK [nopool]", "be a server that gives out addresses of this network"},
+    {"server-ipv6", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, server_ipv6,
+     "NETWORK/BITS", "the same for IPv6"},
+    {"mode", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, mode,
+     "server", "be a server, without what else server does"},
+    {"tls-server", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, tls_server,
+     "", "be the server of TLS; needs mode server"},
+    {"ifconfig-pool", kTopic, kWorks, kAnywhere, {2, 3}, Inline::no, ifconfig_pool,
+     "FIRST LAST [NETMASK]", "addresses for clients"},
+    {"ifconfig-ipv6-pool", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, ifconfig_ipv6_pool,
+     "FIRST/BITS", "IPv6 addresses for clients"},
+    {"ifconfig-pool-persist", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, ifconfig_pool_persist,
+     "FILE [SECONDS]", "remember who had which address (600); 0: read only"},
+    {"push", kTopic, kWorks, kAnywhere | kInClientConfig, {1, 1}, Inline::no, push,
+     "\"OPTION\"", "send this option to every client"},
+    {"client-config-dir", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, client_config_dir,
+     "DIR", "a file for each client, by common name"},
+    {"ccd-exclusive", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, flag<&ServerOptions::ccd_exclusive>,
+     "", "refuse clients without such a file"},
+    {"client-to-client", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
+     flag<&ServerOptions::client_to_client>,
+     "", "carry packets between clients, past the tunnel device"},
+    {"duplicate-cn", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, flag<&ServerOptions::duplicate_cn>,
+     "", "let several clients use one certificate"},
+    {"max-clients", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, max_clients,
+     "N", "most clients at a time (1024)"},
+    {"connect-freq", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, connect_freq,
+     "N SECONDS", "most new clients in this time"},
+    {"connect-freq-initial", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, connect_freq_initial,
+     "N SECONDS", "most first packets answered in this time (100 10)"},
+    {"tcp-queue-limit", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tcp_queue_limit,
+     "PACKETS", "most packets waiting for one TCP client (64)"},
+    {"verify-client-cert", kTopic, kWorks, kAnywhere, {0, 1}, Inline::no, verify_client_cert,
+     "none|optional|require", "whether clients need a certificate (require)"},
+    {"auth-user-pass-verify", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, auth_user_pass_verify,
+     "COMMAND via-env|via-file", "ask this program about user names and passwords"},
+    {"auth-user-pass-optional", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
+     flag<&ServerOptions::password_optional>,
+     "", "let clients in that send no user name"},
+    {"username-as-common-name", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
+     flag<&ServerOptions::username_as_common_name>,
+     "", "know clients by user name, not by certificate"},
+    {"ifconfig-push", kTopic, kWorks, kInClientConfig, {2, 2}, Inline::no, nullptr,
+     "ADDRESS NETMASK", "client file: the client's address"},
+    {"ifconfig-ipv6-push", kTopic, kWorks, kInClientConfig, {1, 2}, Inline::no, nullptr,
+     "ADDRESS/BITS [GATEWAY]", "client file: the client's IPv6 address"},
+    {"iroute", kTopic, kWorks, kInClientConfig, {1, 2}, Inline::no, nullptr,
+     "NETWORK [NETMASK]", "client file: a network behind the client"},
+    {"iroute-ipv6", kTopic, kWorks, kInClientConfig, {1, 1}, Inline::no, nullptr,
+     "NETWORK/BITS", "client file: an IPv6 network behind the client"},
+    {"push-reset", kTopic, kWorks, kInClientConfig, {0, 0}, Inline::no, nullptr,
+     "", "client file: forget the options pushed so far"},
+    {"push-remove", kTopic, kWorks, kInClientConfig, {1, 1}, Inline::no, nullptr,
+     "BEGINNING", "client file: forget pushed options that begin so"},
+    {"disable", kTopic, kWorks, kInClientConfig, {0, 0}, Inline::no, nullptr,
+     "", "client file: refuse the client"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Directive> server_directives() {
+  return kDirectives;
+}
+
+}  // namespace vpnd::config

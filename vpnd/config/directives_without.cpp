@@ -1,0 +1,239 @@
+// The directives of OpenVPN that do nothing in vpnd: because nothing is to be done, because it cannot yet,
+// because it will not. Each says so in the words that the user gets to read. Their arguments are not checked.
+
+#include "vpnd/config/directive.hpp"
+
+namespace vpnd::config {
+
+namespace {
+
+constexpr Contexts kLink = kAnywhere | kInConnection;
+constexpr Contexts kPushable = kAnywhere | kPushed;
+
+constexpr Directive row(Verdict verdict, std::string_view name, std::string_view text,
+                        Contexts contexts = kAnywhere) {
+  return {name, Topic::process, verdict, contexts, {0, kAnyNumber}, Inline::yes, nullptr, {}, text};
+}
+
+constexpr Directive unused(std::string_view name, std::string_view text, Contexts contexts = kAnywhere) {
+  return row(Verdict::no_effect, name, text, contexts);
+}
+
+constexpr Directive later(std::string_view name, std::string_view consequence,
+                          Contexts contexts = kAnywhere) {
+  return row(Verdict::not_yet_harmless, name, consequence, contexts);
+}
+
+constexpr Directive missing(std::string_view name, std::string_view remedy, Contexts contexts = kAnywhere) {
+  return row(Verdict::not_yet, name, remedy, contexts);
+}
+
+constexpr Directive refused(std::string_view name, std::string_view reason, Contexts contexts = kAnywhere) {
+  return row(Verdict::refused, name, reason, contexts);
+}
+
+constexpr std::string_view kWindows = "for Windows only";
+constexpr std::string_view kProxyOfOldVersions =
+    "OpenVPN removed it; attempts are repeated as connect-retry says";
+constexpr std::string_view kManagement = "remove it; send signals and read the status file instead";
+constexpr std::string_view kSmartcard = "smart cards are not supported: give cert and key as files";
+constexpr std::string_view kVlan = "VLANs need Ethernet frames, vpnd carries IP packets only";
+
+// clang-format off
+constexpr Directive kUnused[] = {
+    unused("echo", "nobody listens: there is no management interface", kPushable | kInClientConfig),
+    unused("parameter", "nobody listens: there is no management interface"),
+    unused("fast-io", "I/O is always batched"),
+    unused("socket-flags", "TCP_NODELAY is always set", kPushable),
+    unused("tun-mtu-extra", "it is for tap devices", kLink),
+    unused("mtu-test", "the size of packets is chosen with mssfix and link-mtu"),
+    unused("bcast-buffers", "it is for tap devices"),
+    unused("http-proxy-retry", kProxyOfOldVersions, kLink),
+    unused("http-proxy-timeout", kProxyOfOldVersions, kLink),
+    unused("socks-proxy-retry", kProxyOfOldVersions, kLink),
+    unused("preresolve", "names are looked up when they are needed"),
+    unused("ip-remote-hint", "write the address in remote"),
+    unused("ifconfig-push-constraint", "addresses from client files are taken as they are"),
+    unused("ifconfig-nowarn", "the addresses of both ends are not compared", kPushable),
+    unused("route-delay", "routes are added as soon as the device is up", kPushable),
+    unused("route-method", kWindows, kPushable),
+    unused("persist-local-ip", "the address is looked up at every connect"),
+    unused("persist-remote-ip", "the address is looked up at every connect"),
+    unused("block-outside-dns", kWindows, kPushable),
+    unused("register-dns", kWindows, kPushable),
+    unused("ip-win32", kWindows, kPushable),
+    unused("win-sys", kWindows),
+    unused("windows-driver", kWindows),
+    unused("tap-sleep", kWindows),
+    unused("dhcp-renew", kWindows, kPushable),
+    unused("dhcp-release", kWindows, kPushable),
+    unused("service", kWindows),
+    unused("pause-exit", kWindows),
+    unused("allow-nonadmin", kWindows),
+    unused("ecdh-curve", "choose groups with tls-groups"),
+    unused("keysize", "an AEAD cipher has one key size"),
+    unused("ncp-disable", "ciphers are always negotiated"),
+    unused("use-prediction-resistance", "the TLS library looks after its random numbers"),
+    unused("mute-replay-warnings", "replayed packets are counted, not logged one by one"),
+    unused("replay-persist", "keys never outlive the process"),
+    unused("comp-noadapt", "nothing is compressed"),
+    unused("disable-occ", "the options of both ends are never compared", kLink),
+    unused("opt-verify", "the options of both ends are never compared"),
+    unused("remap-usr1", "a restart always keeps what can be kept"),
+    unused("hash-size", "tables grow as they need to"),
+    unused("iproute", "addresses and routes are set through netlink"),
+    unused("gremlin", "it is for tests of OpenVPN"),
+    unused("max-routes", "routes are not limited"),
+    unused("ping-timer-rem", "the remote is always known before the timers start", kPushable),
+    unused("key-method", "method 2 is the only one"),
+    unused("single-session", "it is for point-to-point mode"),
+    unused("stale-routes-check", "it is for tap devices"),
+};
+
+constexpr Directive kMissing[] = {
+    // A tunnel works without: the text is the consequence.
+    later("inactive", "idle tunnels are not closed", kPushable),
+    later("passtos", "the TOS field of inner packets is not copied to the outer ones"),
+    later("remote-random-hostname", "names of remotes are used as they are"),
+    later("tls-exit", "after a TLS failure vpnd reconnects instead of exiting"),
+    later("up-delay", "up is called when the device is opened"),
+    later("down-pre", "down is called after the device is closed"),
+    later("up-restart", "up and down are not called at a reconnect that keeps the device"),
+    later("compat-mode", "defaults are those of OpenVPN 2.6"),
+    later("max-routes-per-client", "the number of iroutes is not limited", kAnywhere | kInClientConfig),
+    later("mlock", "memory with keys may be swapped out; encrypt the swap space"),
+    later("machine-readable-output", "log lines keep their form"),
+    later("errors-to-stderr", "errors go where the log goes"),
+    later("x509-track", "scripts do not see these fields"),
+    later("tun-mtu-max", "a server may push a tun-mtu of up to 1600 or our own", kLink),
+    later("max-packet-size", "control packets keep their usual size", kLink),
+    later("allow-pull-fqdn", "pushed routes with host names are not set"),
+    later("allow-recursive-routing", "packets for the server itself may not enter the tunnel"),
+    later("dns-updown", "the up script gets the DNS settings as foreign_option_N"),
+    later("override-username", "clients keep their user name", kInClientConfig),
+
+    // It would not be the tunnel that was asked for: the text is the remedy.
+    missing("multihome", "list each address with local instead"),
+    missing("http-proxy", "remove it, or use proto udp past the proxy", kLink),
+    missing("http-proxy-option", "remove it together with http-proxy", kLink),
+    missing("http-proxy-user-pass", "remove it together with http-proxy", kLink),
+    missing("http-proxy-override", "remove it", kLink),
+    missing("socks-proxy", "remove it", kLink),
+    missing("proto-force", "remove the remotes of the other protocol instead"),
+    missing("port-share", "remove it; give the web server a port of its own"),
+    missing("session-timeout", "remove it; sessions have no limit in time", kPushable),
+    missing("route-ipv6-gateway", "write the gateway into each route-ipv6", kPushable),
+    missing("route-table", "add routes of other tables in the route-up script"),
+    missing("pkcs12", "split it: openssl pkcs12 -nodes, then ca, cert and key"),
+    missing("capath", "put the certificates into one file and name it with ca"),
+    missing("tls-export-cert", "remove it"),
+    missing("x509-username-field", "remove it; clients are known by the common name"),
+    missing("verify-hash", "use peer-fingerprint, or ca alone"),
+    missing("remote-cert-ku", "use remote-cert-tls instead"),
+    missing("remote-cert-eku", "use remote-cert-tls instead"),
+    missing("tls-verify", "use verify-x509-name or crl-verify instead"),
+    missing("static-challenge", "remove it; append the second factor to the password if the server takes it so"),
+    missing("auth-gen-token", "remove it; clients are asked for their password again when keys are renewed"),
+    missing("auth-gen-token-secret", "remove it together with auth-gen-token"),
+    missing("tls-crypt-v2-verify", "remove it; every key that the server key has sealed is accepted"),
+    missing("tls-crypt-v2-max-age", "remove it; keys have no age"),
+    missing("keying-material-exporter", "remove it"),
+    missing("force-tls-key-material-export", "remove it; the exporter is used with every peer that can"),
+    missing("client-connect", "use files in client-config-dir instead"),
+    missing("client-disconnect", "remove it; read the status file instead"),
+    missing("learn-address", "remove it"),
+    missing("client-crresponse", "remove it"),
+    missing("plugin", "use auth-user-pass-verify with a program instead"),
+    missing("chroot", "remove it; confine the service with systemd instead"),
+    missing("setcon", "remove it; give the service its context in the policy"),
+    missing("mktun", "use ip tuntap add instead"),
+    missing("rmtun", "use ip tuntap del instead"),
+    missing("show-ciphers", "see data-ciphers in vpnd.conf(5)"),
+    missing("show-digests", "see auth in vpnd.conf(5)"),
+    missing("show-tls", "use openssl ciphers instead"),
+    missing("show-curves", "use openssl ecparam -list_curves instead"),
+    missing("show-groups", "use openssl list -groups or the manual of OpenSSL instead"),
+    missing("management", kManagement),
+    missing("management-client", kManagement),
+    missing("management-client-auth", "use auth-user-pass-verify instead"),
+    missing("management-client-group", kManagement),
+    missing("management-client-pf", kManagement),
+    missing("management-client-user", kManagement),
+    missing("management-external-cert", "give cert and key as files"),
+    missing("management-external-key", "give cert and key as files"),
+    missing("management-forget-disconnect", kManagement),
+    missing("management-hold", kManagement),
+    missing("management-log-cache", kManagement),
+    missing("management-query-passwords", "use auth-user-pass with a file instead"),
+    missing("management-query-proxy", kManagement),
+    missing("management-query-remote", "list the servers with remote instead"),
+    missing("management-signal", kManagement),
+    missing("management-up-down", "use up and down instead"),
+};
+
+constexpr Directive kRefused[] = {
+    refused("fragment", "fragments inside the data channel are not supported; use mssfix on both ends", kLink),
+    refused("udp-mtu", "use link-mtu instead", kLink),
+    refused("shaper", "limit the rate with tc on the tunnel device", kPushable),
+    refused("server-bridge", "vpnd carries IP packets only; use server and dev tun"),
+    refused("lladdr", "vpnd carries IP packets only; use dev tun", kPushable),
+    refused("vlan-accept", kVlan),
+    refused("vlan-pvid", kVlan, kAnywhere | kInClientConfig),
+    refused("vlan-tagging", kVlan),
+    refused("client-nat", "translate addresses with nftables", kPushable),
+    refused("ipchange", "use route-up instead; it gets the new address too"),
+    refused("client-cert-not-required", "write verify-client-cert none instead"),
+    refused("secret", "static keys have no forward secrecy, and OpenVPN removed them; use certificates or peer-fingerprint"),
+    refused("no-iv", "every packet needs its own nonce"),
+    refused("no-replay", "replay protection cannot be switched off"),
+    refused("prng", "random numbers come from the TLS library"),
+    refused("engine", "OpenSSL engines are not supported: give cert and key as files"),
+    refused("providers", "set OpenSSL providers in openssl.cnf"),
+    refused("cryptoapicert", kSmartcard),
+    refused("pkcs11-cert-private", kSmartcard),
+    refused("pkcs11-id", kSmartcard),
+    refused("pkcs11-id-management", kSmartcard),
+    refused("pkcs11-id-type", kSmartcard),
+    refused("pkcs11-pin-cache", kSmartcard),
+    refused("pkcs11-private-mode", kSmartcard),
+    refused("pkcs11-protected-authentication", kSmartcard),
+    refused("pkcs11-providers", kSmartcard),
+    refused("pkcs11-sign-mode", kSmartcard),
+    refused("pkcs11-slot", kSmartcard),
+    refused("pkcs11-slot-type", kSmartcard),
+    refused("show-pkcs11-ids", kSmartcard),
+    refused("show-pkcs11-objects", kSmartcard),
+    refused("show-pkcs11-slots", kSmartcard),
+    refused("show-engines", "OpenSSL engines are not supported"),
+    refused("show-adapters", kWindows),
+    refused("show-net", kWindows),
+    refused("show-net-up", kWindows),
+    refused("show-valid-subnets", kWindows),
+    refused("show-gateway", "use ip route instead"),
+    refused("dhcp-internal", kWindows),
+    refused("dhcp-pre-release", kWindows),
+    refused("rdns-internal", kWindows),
+    refused("msg-channel", kWindows),
+    refused("compat-names", "OpenVPN removed it; names have their form since 2.3"),
+    refused("no-name-remapping", "OpenVPN removed it; names have their form since 2.3"),
+    refused("mtu-dynamic", "use mssfix instead", kLink),
+    refused("allow-deprecated-insecure-static-crypto", "static keys are not supported; use certificates"),
+    refused("inetd", "start vpnd as a service"),
+    refused("memstats", "read the status file instead"),
+    refused("test-crypto", "the ciphers are checked at every start"),
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Directive> unused_directives() {
+  return kUnused;
+}
+std::span<const Directive> missing_directives() {
+  return kMissing;
+}
+std::span<const Directive> refused_directives() {
+  return kRefused;
+}
+
+}  // namespace vpnd::config
