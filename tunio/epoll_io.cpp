@@ -60,7 +60,7 @@ void EpollIo::detach_udp() noexcept {
 }
 
 void EpollIo::attach_stream(Stream& stream) {
-  watch(stream.fd.get(), EPOLL_CTL_ADD, EPOLLIN, stream.id.value);  // closing it is enough to end this
+  watch(stream.fd.get(), EPOLL_CTL_ADD, EPOLLIN, stream.id.value);
 }
 
 void EpollIo::release_slots(const ArrivalLists&) noexcept {

@@ -33,6 +33,7 @@ class EpollIo final : public KernelIo {
   void attach_udp() override;
   void detach_udp() noexcept override;
   void attach_stream(Stream& stream) override;
+  void detach_stream(Stream&) noexcept override {}  // closing it is enough
 
   void watch(int fd, int operation, std::uint32_t events, std::uint64_t tag) noexcept;
   int look(std::chrono::nanoseconds timeout) noexcept;

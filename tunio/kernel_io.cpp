@@ -89,6 +89,7 @@ void KernelIo::close_stream(StreamId id) {
   if (stream == nullptr) return;
   ++counters_.streams_closed;
   gathering_.forget(id);
+  detach_stream(*stream);
   published_.ended.push_back(streams_.close(*stream));
 }
 
@@ -192,6 +193,7 @@ KernelIo::Sent KernelIo::stream_sent(ArrivalLists& lists, Stream& stream, int re
 void KernelIo::end_stream(ArrivalLists& lists, Stream& stream, std::error_code reason) {
   ++counters_.streams_closed;
   lists.closed.push_back({stream.id, reason});
+  detach_stream(stream);
   lists.ended.push_back(streams_.close(stream));
 }
 

@@ -47,6 +47,7 @@ class KernelIo : public BatchIo {
   virtual void attach_udp() = 0;
   virtual void detach_udp() noexcept = 0;
   virtual void attach_stream(Stream& stream) = 0;
+  virtual void detach_stream(Stream& stream) noexcept = 0;
 
   // What engines share.
 

@@ -111,6 +111,7 @@ std::unique_ptr<Stream> StreamTable::close(Stream& stream) noexcept {
   // Shutting down ends a receive that the kernel still holds for us; closing alone would not.
   ::shutdown(stream.fd.get(), SHUT_RDWR);
   stream.fd.reset();
+  stream.queue = StreamQueue{};  // its buffers are wanted elsewhere
   const std::size_t place = place_of(stream.id);
   free_.push_back(static_cast<std::uint16_t>(place));  // capacity was there when the place was taken
   return std::move(places_[place].stream);

@@ -104,6 +104,12 @@ void UringIo::attach_stream(Stream& stream) {
   streams_to_arm_.push_back(stream.id);
 }
 
+// A submission that is prepared and not submitted knows its descriptor by number only: it must go in before
+// the number can mean something else. Shutting the connection down then completes it.
+void UringIo::detach_stream(Stream&) noexcept {
+  if (io_uring_sq_ready(&ring_.raw()) > 0) ring_.submit_and_look();
+}
+
 void UringIo::detach_tun() noexcept {
   cancel(tun_receiver_, Op::tun_read);
 }

@@ -54,6 +54,7 @@ class UringIo final : public KernelIo {
   void attach_udp() override {}
   void detach_udp() noexcept override;
   void attach_stream(Stream& stream) override;
+  void detach_stream(Stream& stream) noexcept override;
 
   // Receiving.
   void arm() noexcept;

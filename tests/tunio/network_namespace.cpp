@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/if_ether.h>
@@ -75,6 +76,27 @@ void set_up(const std::string& device) {
 
 void set_down(const std::string& device) {
   change_flags(device, 0, IFF_UP);
+}
+
+// The one thing here that only netlink can do (RTM_DELLINK).
+void delete_device(const std::string& device) {
+  struct {
+    nlmsghdr header;
+    ifinfomsg link;
+  } request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = RTM_DELLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.link.ifi_index = static_cast<int>(::if_nametoindex(device.c_str()));
+  const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+  ASSERT_EQ(::send(socket.get(), &request, sizeof request, 0), static_cast<ssize_t>(sizeof request));
+  struct {
+    nlmsghdr header;
+    nlmsgerr result;
+  } answer{};
+  ASSERT_GE(::recv(socket.get(), &answer, sizeof answer, MSG_TRUNC),
+            static_cast<ssize_t>(sizeof answer.header));
+  ASSERT_EQ(answer.result.error, 0) << std::strerror(-answer.result.error);
 }
 
 void set_device_mtu(const std::string& device, int mtu) {

@@ -16,6 +16,7 @@ namespace vpnd::tunio::test {
 void set_address(const std::string& device, const char* ipv4, const char* netmask);
 void set_up(const std::string& device);
 void set_down(const std::string& device);
+void delete_device(const std::string& device);
 void set_device_mtu(const std::string& device, int mtu);
 
 /// A tap device: what the kernel sends out of it can be read, and ARP is left unanswered.
