@@ -1,6 +1,7 @@
 #include "vpnd/routing/ipv6_prefix_table.hpp"
 
 #include <bit>
+#include <cstring>
 
 namespace vpnd::routing {
 namespace {
@@ -24,15 +25,17 @@ std::size_t hash(Ipv6Key key) {
   return static_cast<std::size_t>(mixed ^ mixed >> 29);
 }
 
+// One load and one swap; a loop over the bytes is not always recognised as that.
+std::uint64_t big_endian(const std::byte* bytes) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, bytes, sizeof number);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(number) : number;
+}
+
 }  // namespace
 
 Ipv6Key Ipv6Key::from_bytes(std::span<const std::byte, 16> bytes) noexcept {
-  Ipv6Key key;
-  for (std::size_t i = 0; i < 8; ++i) {
-    key.high = key.high << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-    key.low = key.low << 8 | std::to_integer<std::uint64_t>(bytes[8 + i]);
-  }
-  return key;
+  return {big_endian(bytes.data()), big_endian(bytes.data() + 8)};
 }
 
 Ipv6Key Ipv6Key::masked(unsigned length) const noexcept {
