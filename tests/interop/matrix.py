@@ -19,7 +19,7 @@ from pairwise import pairwise
 from peers import Combination, dimensions_for
 from scenario import Options, play
 from support.lab import main_guard, missing_privilege
-from support.pki import Pki
+from support.pki import NEW_KEY, Pki
 from support.programs import find_program
 from support.runner import Case, run_cases
 
@@ -37,7 +37,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=CASES_PER_ROLE, metavar="N", help="combinations per pair of roles")
     parser.add_argument("--only", default="", metavar="WORDS", help="combinations whose name holds all these words")
     parser.add_argument("--jobs", type=int, default=6, metavar="N", help="cases at a time; they mostly wait")
-    parser.add_argument("--wire", action="store_true", help="let the outer link segment and sum like a cable")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     return parser.parse_args()
 
@@ -54,14 +53,15 @@ def combinations_of(options: argparse.Namespace) -> list[tuple[Combination, Opti
         lossy = [row for row in rows if row.udp and row.settings["wrap"] != "none"]
         lossy = lossy[:MOST_LOSSY_CASES if options.all else 1]
         rows = rows if options.all or options.only else rows[:options.cases]
-        chosen += [(row, Options(wire=options.wire)) for row in rows]
+        # Every other link segments and sums like a cable: large sends must come through cut and uncut.
+        chosen += [(row, Options(wire=number % 2 == 1)) for number, row in enumerate(rows)]
         chosen += [(row, Options(lossy=True)) for row in lossy]
     words = options.only.split()
     return [(row, how) for row, how in chosen if all(word in title(row, how).split() for word in words)]
 
 
 def title(combination: Combination, how: Options) -> str:
-    return combination.name + (" lossy" if how.lossy else "")
+    return combination.name + (" lossy" if how.lossy else " wire" if how.wire else "")
 
 
 def main() -> int:
@@ -75,9 +75,11 @@ def main() -> int:
         print(f"interop matrix skipped: {reason}")
         return EXIT_SKIPPED
     with tempfile.TemporaryDirectory(prefix="vpnd-pki-") as directory:
-        pki = Pki(Path(directory))
-        pki.make_tls_crypt_v2_keys()
-        cases = [Case(title(row, how), lambda row=row, how=how: play(row, pki, how)) for row, how in chosen]
+        pkis = {algorithm: Pki(Path(directory, algorithm), algorithm) for algorithm in NEW_KEY}
+        for pki in pkis.values():
+            pki.make_tls_crypt_v2_keys()
+        cases = [Case(title(row, how), lambda row=row, how=how: play(row, pkis[row.key_algorithm], how))
+                 for row, how in chosen]
         totals = run_cases(cases, options.jobs)
     return 1 if totals.failed or not totals.passed else 0
 

@@ -13,7 +13,6 @@ from support.programs import Program
 PORT = 1194
 TUNNEL_SERVER = ("10.8.0.1", "fd00:8::1")
 USER, PASSWORD = "alice", "correct horse #battery"
-COMMON_NAME = {"cert": "client", "password": USER}
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "wrap": ("none", "tls-auth-SHA1", "tls-auth-SHA256", "tls-auth-SHA512", "tls-crypt", "tls-crypt-v2-cookie",
@@ -23,7 +22,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "outer": ("v4", "v6"),
     "tls": ("1.2", "1.3"),
     "keys": ("exporter", "prf"),
-    "auth": ("cert", "password"),
+    "auth": ("ec-cert", "rsa-cert", "password"),
 }
 
 
@@ -57,7 +56,16 @@ class Combination:
 
     @property
     def common_name(self) -> str:
-        return COMMON_NAME[self.settings["auth"]]
+        return USER if self.uses_password else "client"
+
+    @property
+    def uses_password(self) -> bool:
+        return self.settings["auth"] == "password"
+
+    @property
+    def key_algorithm(self) -> str:
+        """Of the PKI that it needs."""
+        return "rsa" if self.settings["auth"] == "rsa-cert" else "ec"
 
     def server_config(self, lab: Lab, pki: Pki, address: str, reneg_seconds: int) -> Path:
         lines = [
@@ -68,7 +76,7 @@ class Combination:
             "verb 4",  # OpenVPN mentions a float on no lower level
             *self._shared(reneg_seconds), *self._wrap(pki, side="server"), *self._own(self.server),
         ]
-        if self.settings["auth"] == "password":
+        if self.uses_password:
             lines += ["verify-client-cert none", "username-as-common-name", "script-security 2",
                       f"auth-user-pass-verify {self._verify_script(lab)} via-file"]
         return lab.write("server.conf", "\n".join(lines) + "\n")
@@ -82,8 +90,8 @@ class Combination:
             _inline("ca", pki, "ca.crt"),
             *self._shared(reneg_seconds), *self._wrap(pki, side="client"), *self._own(self.client),
         ]
-        if self.settings["auth"] == "password":
-            lines.append(f"auth-user-pass {lab.write('credentials', f'{USER}{chr(10)}{PASSWORD}{chr(10)}')}")
+        if self.uses_password:
+            lines.append(self._credentials(lab))
         else:
             lines += [_inline("cert", pki, "client.crt"), _inline("key", pki, "client.key")]
         return lab.write("client.conf", "\n".join(lines) + "\n")
@@ -122,6 +130,13 @@ class Combination:
     def _own(self, program: Program) -> list[str]:
         legacy_keys = program.is_vpnd and self.settings["keys"] == "prf"
         return program.own_options + (["key-exporter off"] if legacy_keys else [])
+
+    def _credentials(self, lab: Lab) -> str:
+        """Both ways of giving them: in a file of their own and inline."""
+        text = f"{USER}\n{PASSWORD}\n"
+        if self.udp:
+            return f"auth-user-pass {lab.write('credentials', text)}"
+        return f"<auth-user-pass>\n{text}</auth-user-pass>"
 
     @staticmethod
     def _verify_script(lab: Lab) -> Path:

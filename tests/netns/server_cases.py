@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from star import SERVER_V4, CaseList, Star, check_connected, check_silence, check_stays_out
+from star import SERVER_V4, SERVER_V6, CaseList, Star, check_connected, check_silence, check_stays_out
 from support.errors import check
 from support.process import wait_until
-from support.traffic import ping
+from support.traffic import Host, Transfer, bulk_both_ways, ping
 
 case = CaseList()
 
@@ -132,12 +133,49 @@ def a_wrong_password_is_told_to_the_client(star: Star) -> None:
 
 
 @case
+def a_push_list_longer_than_one_message_arrives_whole(star: Star) -> None:
+    networks = [f"10.{100 + number}.0.0" for number in range(80)]
+    star.start_server(*(f'push "route {network} 255.255.0.0"' for network in networks))
+    routes = star.connect_client(1).namespace.ip("route")
+    missing = [network for network in networks if network not in routes]
+    check(not missing, f"routes missing: {missing}")
+
+
+@case
+def mssfix_limits_the_segments_of_inner_connections(star: Star) -> None:
+    star.start_server("mssfix 1200")
+    client = star.connect_client(1, "mssfix 1200")
+    ends = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    for source, target in (ends, reversed(ends)):
+        transfer = Transfer(star.lab, source, target, rate=1_000_000)
+        wait_until(lambda: _segment_size(source) > 0, 5, "an inner connection")
+        size = _segment_size(source)
+        transfer.finish()
+        check(1000 <= size < 1200, f"the segments have {size} bytes")
+
+
+@case
+def compression_framing_is_understood(star: Star) -> None:
+    star.start_server("allow-compression asym", "comp-lzo no", 'push "comp-lzo no"')
+    client = star.connect_client(1, "allow-compression asym", "comp-lzo no")
+    check_connected(client)
+    ends = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    bulk_both_ways(star.lab, *ends, 1 << 20)
+
+
+@case
 def clients_over_tcp_are_served_together(star: Star) -> None:
     star.start_server("client-to-client", proto="tcp4")
     first, second = (star.connect_client(spoke, certificate=name, proto="tcp4")
                      for spoke, name in ((1, "client"), (2, "client2")))
     ping(first.namespace, second.v4)
     ping(second.namespace, first.v6)
+
+
+def _segment_size(host: Host) -> int:
+    """Of the one TCP connection that goes out from here through the tunnel; 0 while there is none."""
+    found = re.search(r"\bmss:(\d+)", host.namespace.run("ss", "-Htin", "state", "established", "src", host.v4))
+    return int(found.group(1)) if found else 0
 
 
 def _client_config(star: Star, name: str, *lines: str) -> Path:

@@ -19,11 +19,15 @@ unique_subject = no
 """
 
 
-class Pki:
-    """Files made by the openssl command line in one directory; each property is the path of one of them."""
+NEW_KEY = {"ec": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), "rsa": ("-newkey", "rsa:2048")}
 
-    def __init__(self, directory: Path) -> None:
+
+class Pki:
+    """Files made by the openssl command line in one directory; path(name) is one of them."""
+
+    def __init__(self, directory: Path, algorithm: str = "ec") -> None:
         self.directory = directory
+        self._new_key = NEW_KEY[algorithm]
         directory.mkdir(parents=True, exist_ok=True)
         self._make_ca()
         self.issue("server", "serverAuth")
@@ -44,7 +48,7 @@ class Pki:
     def issue(self, name: str, usage: str) -> None:
         """Makes NAME.key and NAME.crt; the common name is NAME."""
         key, request, certificate = (str(self.path(name + end)) for end in (".key", ".csr", ".crt"))
-        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        run("openssl", "req", "-new", *self._new_key, "-nodes",
             "-subj", f"/CN={name}", "-keyout", key, "-out", request,
             "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,digitalSignature",
             "-addext", f"extendedKeyUsage={usage}", "-addext", f"subjectAltName=DNS:{name}.example")
@@ -58,7 +62,7 @@ class Pki:
         run(openvpn, "--tls-crypt-v2", str(server), "--genkey", "tls-crypt-v2-client", str(client))
 
     def _make_ca(self) -> None:
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        run("openssl", "req", "-x509", *self._new_key, "-nodes",
             "-days", "30", "-subj", "/CN=Throw-away CA", "-keyout", str(self.path("ca.key")),
             "-out", str(self.path("ca.crt")), "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
