@@ -32,19 +32,15 @@ bool constant_time_equal(std::span<const std::byte> a, std::span<const std::byte
 }
 
 std::optional<Digest> Digest::from_name(std::string_view name) {
-  // Fetched once per configuration and kept: an OpenVPN process knows a handful of digests in all.
-  const EVP_MD* const md = EVP_MD_fetch(nullptr, std::string(name).c_str(), nullptr);
+  const std::shared_ptr<EVP_MD> md(EVP_MD_fetch(nullptr, std::string(name).c_str(), nullptr), EVP_MD_free);
   drop_openssl_errors();
-  if (md == nullptr) return std::nullopt;
-  const int size = EVP_MD_get_size(md);
-  const int block_size = EVP_MD_get_block_size(md);
-  const bool usable = (EVP_MD_get_flags(md) & EVP_MD_FLAG_XOF) == 0 && size >= 16 &&
+  if (!md) return std::nullopt;
+  const int size = EVP_MD_get_size(md.get());
+  const int block_size = EVP_MD_get_block_size(md.get());
+  const bool usable = (EVP_MD_get_flags(md.get()) & EVP_MD_FLAG_XOF) == 0 && size >= 16 &&
                       size <= static_cast<int>(Hmac::kMaxTagSize) && block_size >= size &&
                       block_size <= static_cast<int>(Hmac::kMaxBlockSize);
-  if (!usable) {
-    EVP_MD_free(const_cast<EVP_MD*>(md));
-    return std::nullopt;
-  }
+  if (!usable) return std::nullopt;
   return Digest(md, static_cast<std::size_t>(size), static_cast<std::size_t>(block_size));
 }
 
@@ -53,7 +49,7 @@ Digest Digest::sha256() {
   return kDigest;
 }
 
-Hmac::Hmac(Digest digest, std::span<const std::byte> key) : digest_(digest) {
+Hmac::Hmac(Digest digest, std::span<const std::byte> key) : digest_(std::move(digest)) {
   const std::span<std::byte> inner = inner_.expose();
   if (key.size() > digest_.block_size()) {
     EVP_MD_CTX* const context = scratch_context();

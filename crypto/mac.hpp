@@ -5,9 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "crypto/secret.hpp"
 
@@ -18,8 +20,8 @@ namespace vpnd::crypto {
 // Compares without telling by its duration where the first difference is. Different sizes are unequal.
 [[nodiscard]] bool constant_time_equal(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
 
-// A digest by OpenVPN's name ("SHA1", "SHA256", "SHA512", "SHA3-256", …; any case). Cheap to copy; what
-// it points to is never freed, so look names up when a configuration is read, not per packet.
+// A digest by OpenVPN's name ("SHA1", "SHA256", "SHA512", "SHA3-256", …; any case). Copies share OpenSSL's
+// object.
 class Digest {
  public:
   // Names OpenSSL does not know, and digests that are not fixed in size or longer than 64 bytes, are absent.
@@ -28,13 +30,13 @@ class Digest {
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t block_size() const noexcept { return block_size_; }
-  [[nodiscard]] const evp_md_st* native() const noexcept { return native_; }  // never freed
+  [[nodiscard]] const evp_md_st* native() const noexcept { return native_.get(); }
 
  private:
-  Digest(const evp_md_st* native, std::size_t size, std::size_t block_size) noexcept
-      : native_(native), size_(size), block_size_(block_size) {}
+  Digest(std::shared_ptr<const evp_md_st> native, std::size_t size, std::size_t block_size) noexcept
+      : native_(std::move(native)), size_(size), block_size_(block_size) {}
 
-  const evp_md_st* native_;
+  std::shared_ptr<const evp_md_st> native_;
   std::size_t size_;
   std::size_t block_size_;
 };
