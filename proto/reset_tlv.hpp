@@ -1,7 +1,8 @@
 // What a server may add to its hard reset for a tls-crypt-v2 client that asked for it (openvpn-wire §4):
 //
-//   type (2) | size (2) | value        any number of them; 1 = early negotiation flags, with a value of two
-//   bytes
+//   type (2) | size (2) | value
+//
+// any number of times. Type 1 = early negotiation flags, with a value of two bytes.
 
 #pragma once
 
