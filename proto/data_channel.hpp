@@ -90,8 +90,8 @@ class DataSealer {
 // One received packet, and what came of it.
 struct OpenRecord {
   std::span<std::byte> wire;
-  DropReason drop = DropReason::none;  // out
-  std::span<std::byte> plaintext;      // out: inside wire, opened in place, not empty; only if drop is none
+  DropReason drop = DropReason::none;   // out
+  std::span<std::byte> plaintext = {};  // out: inside wire, opened in place, not empty; only if drop is none
 };
 
 // The receiving direction of one key. Move-only. One thread.
