@@ -132,6 +132,20 @@ class _Scenario:
         check(row.common_name == wanted.common_name, f"common name is {row.common_name}, not {wanted.common_name}")
         check(row.cipher == wanted.settings["cipher"], f"cipher is {row.cipher}")
         self._client_host = Host(self._client_namespace, row.virtual_address, row.virtual_v6)
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        """What was negotiated is what this combination is about; otherwise it would pass without having been tried."""
+        settings = self.combination.settings
+        for process in (self.server, self.client):
+            versions = set(re.findall(r"TLSv(1\.\d), cipher", process.text()))
+            check(versions == {settings["tls"]}, f"{process.name} speaks TLS {versions}")
+        stock = [process for process, program in ((self.server, self.combination.server),
+                                                  (self.client, self.combination.client)) if not program.is_vpnd]
+        for process in stock:  # It prints the push reply whole, be it sent or received.
+            pushed = re.findall("PUSH_REPLY,[^']*", process.text())
+            check(bool(pushed), f"{process.name} has seen no push reply")
+            check(("tls-ekm" in pushed[-1]) == (settings["keys"] == "exporter"), f"not keys by {settings['keys']}")
 
     def _clients(self) -> list[ConnectedClient]:
         return connected_clients(self._status)
