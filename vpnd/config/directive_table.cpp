@@ -37,6 +37,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return previous[b.size()];
 }
 
+std::size_t common_start(std::string_view a, std::string_view b) {
+  const auto [end, ignored] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return static_cast<std::size_t>(end - a.begin());
+}
+
 }  // namespace
 
 std::span<const Directive* const> all_directives() {
@@ -55,14 +60,18 @@ const Directive* find_directive(std::string_view name) {
 std::string_view suggestion(std::string_view misspelt) {
   constexpr std::size_t kLongestName = 48;  // of any directive; longer words are not worth the work
   if (misspelt.size() > kLongestName) return {};
-  std::size_t best =
-      std::max<std::size_t>(1, misspelt.size() / 4) + 1;  // more changes than this are another word
+  // More changes than this make another word.
+  std::size_t fewest = std::max<std::size_t>(1, misspelt.size() / 4);
+  std::size_t longest_start = 0;
   std::string_view name;
   for (const Directive* directive : all_directives()) {
     if (!is_documented(*directive)) continue;
     const std::size_t steps = distance(misspelt, directive->name);
-    if (steps >= best) continue;
-    best = steps;
+    // Among equals, the beginning decides: people know how a word starts.
+    const std::size_t start = common_start(misspelt, directive->name);
+    if (steps > fewest || (steps == fewest && !name.empty() && start <= longest_start)) continue;
+    fewest = steps;
+    longest_start = start;
     name = directive->name;
   }
   return name;
