@@ -238,6 +238,18 @@ TEST_F(SessionRekey, EndsTheSessionWhenThePeerComesBackAsSomebodyElse) {
   EXPECT_EQ(client().messages, std::vector<std::string>{"AUTH_FAILED"});
 }
 
+TEST_F(SessionRekey, EndsTheSessionWhenThePeerComesBackWithAnotherCertificate) {
+  for (const std::string name : {"somebody else", "client"}) {  // also one that was only issued anew
+    connect();
+    tunnel->change_client_certificate(name);
+    ASSERT_TRUE(start(client()));
+    ASSERT_TRUE(tunnel->run_until([&] { return server().failure.has_value(); })) << name;
+    EXPECT_EQ(*server().failure, "the peer came back with another certificate");
+    EXPECT_EQ(server().requests.size(), 1U);
+    EXPECT_EQ(server().session->peer_chain().at(0).common_name, "client");
+  }
+}
+
 TEST_F(SessionRekey, SendsTheCredentialsThatReplacedTheFirst) {
   options.username = "alice";
   options.password = "secret";

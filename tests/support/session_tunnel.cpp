@@ -34,15 +34,15 @@ const Identity& identity_of(Role role) {
   return role == Role::client ? client : server;
 }
 
-std::shared_ptr<const crypto::TlsContext> tls_context(
-    Role role, const std::function<void(crypto::TlsSettings&)>& change) {
+std::shared_ptr<crypto::TlsContext> tls_context(Role role,
+                                                const std::function<void(crypto::TlsSettings&)>& change) {
   crypto::TlsSettings settings;
   settings.role = role;
   settings.ca = authority().cert();
   settings.cert = identity_of(role).cert;
   settings.key = crypto::SecretString(identity_of(role).key);
   if (change) change(settings);
-  return std::make_shared<const crypto::TlsContext>(settings);
+  return std::make_shared<crypto::TlsContext>(settings);
 }
 
 }  // namespace
@@ -99,6 +99,14 @@ SessionConfig Tunnel::config(Role role) const {
       return config;
   }
   return config;
+}
+
+void Tunnel::change_client_certificate(const std::string& common_name) {
+  const Identity other = authority().issue_client(common_name);
+  *client_tls_ = std::move(*tls_context(Role::client, [&](crypto::TlsSettings& settings) {
+    settings.cert = other.cert;
+    settings.key = crypto::SecretString(other.key);
+  }));
 }
 
 Now Tunnel::now() const {

@@ -77,6 +77,9 @@ class Tunnel {
   // Whether both derived the same for this key.
   bool same_keys(proto::KeyId key) const;
 
+  // From its next TLS handshake on the client shows another certificate of the same authority.
+  void change_client_certificate(const std::string& common_name);
+
   proto::Now now() const;
   void set_faults(const LinkFaults& faults);
   // Gives a packet to a session, as if it had come from the network.
@@ -99,8 +102,8 @@ class Tunnel {
   crypto::StaticKey static_key_;
   std::optional<crypto::TlsCryptV2ServerKey> v2_server_key_;
   std::optional<crypto::TlsCryptV2ClientKey> v2_client_key_;
-  std::shared_ptr<const crypto::TlsContext> client_tls_;
-  std::shared_ptr<const crypto::TlsContext> server_tls_;
+  std::shared_ptr<crypto::TlsContext> client_tls_;
+  std::shared_ptr<crypto::TlsContext> server_tls_;
   std::optional<proto::FirstContact> first_contact_;
   LossyLink to_server_;
   LossyLink to_client_;
