@@ -49,7 +49,7 @@ std::string text_of(const std::filesystem::path& path) {
 std::vector<tunio::IpAddress> name_servers(std::string_view resolv_conf) {
   std::vector<tunio::IpAddress> servers;
   while (!resolv_conf.empty()) {
-    const auto address = tunio::IpAddress::parse(value_of(take_line(resolv_conf), "nameserver "));
+    const auto address = tunio::IpAddress::parse(value_of(take_line(resolv_conf), "nameserver"));
     if (address && !address->is_loopback() && !address->is_link_local()) add_once(servers, *address);
   }
   return servers;
@@ -59,7 +59,7 @@ std::optional<tunio::IpAddress> dhcp_server(std::string_view lease) {
   std::optional<tunio::IpAddress> server;
   while (!lease.empty()) {
     const std::string_view line = take_line(lease);
-    for (const std::string_view key : {"SERVER_ADDRESS=", "option dhcp-server-identifier "}) {
+    for (const std::string_view key : {"SERVER_ADDRESS=", "option dhcp-server-identifier"}) {
       if (const auto address = tunio::IpAddress::parse(value_of(line, key))) server = address;
     }
   }
