@@ -78,13 +78,15 @@ ChangeResult write_file_atomically(const std::filesystem::path& path, std::strin
 
   std::string name = path.string() + ".XXXXXX";
   const tunio::UniqueFd fd(::mkostemp(name.data(), O_CLOEXEC));
+  // After a change of user the folder may be closed to us while the file is not.
+  if (!fd && exists && (errno == EACCES || errno == EPERM)) return write_in_place(path, text);
   if (!fd) return failure(errno, "cannot create a file beside", path);
   Unlinker unlinker{name.c_str()};
 
-  // Giving a file away is the privilege of root; for others the new file is as good as the old one.
-  if (exists && ::fchown(fd.get(), old.st_uid, old.st_gid) != 0) errno = 0;
   if (::fchmod(fd.get(), exists ? old.st_mode & 07777 : mode) != 0)
     return failure(errno, "cannot write", path);
+  // Giving a file away is the privilege of root; for others the new file is as good as the old one.
+  if (exists && ::fchown(fd.get(), old.st_uid, old.st_gid) != 0) errno = 0;
   const int error = write_all(fd.get(), text);
   if (error != 0) return failure(error, "cannot write", path);
   if (::rename(name.c_str(), path.c_str()) != 0) return failure(errno, "cannot write", path);

@@ -1,11 +1,13 @@
 #include "vpnd/host/privileges.hpp"
 
 #include <cap-ng.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,8 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+
+#include "tunio/unique_fd.hpp"
 
 namespace vpnd::host {
 namespace {
@@ -110,6 +114,21 @@ void drop_privileges(const PrivilegeRequest& request) {
   if (request.new_privileges == NewPrivileges::forbidden && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     fail(errno, "forbid new privileges");
   }
+}
+
+ChangeResult prepare_file_for(const PrivilegeRequest& request, const std::filesystem::path& path) {
+  if (request.user.empty() && request.group.empty()) return {};
+  const Identity owner = identity_of(request);
+  // No link is followed: what it leads to may be a file that the user must not own.
+  const tunio::UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640));
+  struct stat facts {};
+  if (!fd && errno == ELOOP) return {};
+  if (fd && ::fstat(fd.get(), &facts) == 0 && !S_ISREG(facts.st_mode)) return {};
+  if (fd && ::fchown(fd.get(), owner.user, owner.group) == 0) return {};
+  const std::error_code error(errno, std::generic_category());
+  return {error, fmt::format("cannot give {} to user {} and group {}: {}", path.string(), owner.user,
+                             owner.group, error.message())};
 }
 
 void forbid_core_dumps() {

@@ -3,8 +3,11 @@
 
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "vpnd/host/change_result.hpp"
 
 namespace vpnd::host {
 
@@ -26,6 +29,11 @@ struct PrivilegeRequest {
 // text names the user or the capability: unknown user, no right to change to it, a capability that the
 // process does not hold.
 void drop_privileges(const PrivilegeRequest& request);
+
+// Before the drop: makes sure that the user of the request can go on writing the file at `path` (status,
+// address pool), by creating it if it is missing, and giving it to that user. Does nothing for a request
+// without user and group, and nothing to what is no regular file.
+ChangeResult prepare_file_for(const PrivilegeRequest& request, const std::filesystem::path& path);
 
 // No core files and no ptrace by the same user: memory holds keys. Changing the user resets this, so call it
 // after.

@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <stdexcept>
+
+#include "tests/vpnd/host/temporary_folder.hpp"
+#include "vpnd/host/file_io.hpp"
 
 namespace vpnd::host {
 namespace {
@@ -121,6 +125,36 @@ TEST(DropPrivileges, NamesUsersAndGroupsThatDoNotExist) {
       EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
     }
   }
+}
+
+class PrepareFileDeathTest : public TemporaryFolder {};
+
+TEST_F(PrepareFileDeathTest, LetsTheUserGoOnWritingInAFolderThatIsClosedToIt) {
+  SKIP_UNLESS_ROOT();
+  write("old", "status of the last run");
+  EXPECT_EXIT(in_child([&] {
+                require(prepare_file_for(as_nobody(), path("new")).ok(), "new file");
+                require(prepare_file_for(as_nobody(), path("old")).ok(), "old file");
+                ::chmod(folder_.c_str(), 0711);
+                drop_privileges(as_nobody());
+                for (const char* const name : {"old", "new"}) {
+                  const ChangeResult written = write_file_atomically(path(name), "status");
+                  require(written.ok(), written.reason.c_str());
+                }
+              }),
+              ExitedWithCode(0), "");
+  EXPECT_EQ(read("old"), "status");
+  EXPECT_EQ(read("new"), "status");
+}
+
+TEST_F(PrepareFileDeathTest, GivesAwayNoFileThatALinkLeadsTo) {
+  SKIP_UNLESS_ROOT();
+  std::filesystem::create_symlink(write("secret", "of root"), path("status"));
+  EXPECT_TRUE(prepare_file_for(as_nobody(), path("status")).ok());
+  struct stat facts {};
+  ASSERT_EQ(::stat(path("secret").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_uid, 0U);
+  EXPECT_NE(prepare_file_for(as_nobody(), path("none/status")).reason.find("cannot give"), std::string::npos);
 }
 
 TEST(ForbidCoreDumpsDeathTest, MakesTheProcessUndumpable) {
