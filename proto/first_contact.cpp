@@ -126,6 +126,7 @@ FirstContact::Opened FirstContact::open(std::span<const std::byte> packet) {
     auto key = settings_.tls_crypt_v2->unwrap(split->wrapped);
     if (!key) return refused(DropReason::bad_tls_crypt_v2_key);
     opened.wrap = crypto::ControlWrap::tls_crypt(key->key, crypto::Role::server);
+    opened.client_key = std::move(key->key);
     opened.metadata = std::move(key->metadata);
     packet = split->packet;
   } else {
@@ -176,14 +177,22 @@ FirstContactVerdict FirstContact::check_cookie(Opened& opened, std::span<const s
   if (!cookie_.proves(body.receiver, client_address, opened.header.sender, now))
     return DropReason::bad_cookie;
   if (!session_limit_.take(now)) return DropReason::rate_limited;
-  return NewSession{NewSession::Start::after_cookie, body.receiver, opened.header.sender,
-                    std::move(opened.wrap), std::move(opened.metadata)};
+  return NewSession{NewSession::Start::after_cookie,
+                    body.receiver,
+                    opened.header.sender,
+                    std::move(opened.wrap),
+                    std::move(opened.client_key),
+                    std::move(opened.metadata)};
 }
 
 FirstContactVerdict FirstContact::start_from_reset(Opened& opened, Now now) {
   if (!initial_limit_.take(now) || !session_limit_.take(now)) return DropReason::rate_limited;
-  return NewSession{NewSession::Start::from_client_reset, random_session_id(), opened.header.sender,
-                    std::move(opened.wrap), std::move(opened.metadata)};
+  return NewSession{NewSession::Start::from_client_reset,
+                    random_session_id(),
+                    opened.header.sender,
+                    std::move(opened.wrap),
+                    std::move(opened.client_key),
+                    std::move(opened.metadata)};
 }
 
 }  // namespace vpnd::proto

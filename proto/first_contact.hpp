@@ -65,6 +65,8 @@ struct NewSession {
   SessionId local;
   SessionId client;
   crypto::ControlWrap wrap;
+  // The client's own key (Kc) behind `wrap`, if it brought one; dynamic tls-crypt mixes it in.
+  std::optional<crypto::KeyMaterial> client_key;
   // What the client's key file says about it, if it is a tls-crypt-v2 key with metadata; still to be judged.
   std::optional<crypto::TlsCryptMetadata> metadata;
 };
@@ -99,6 +101,7 @@ class FirstContact {
     crypto::ControlHeader wrapping;
     ControlBody body;  // its payload lies in the packet or in scratch_
     crypto::ControlWrap wrap;
+    std::optional<crypto::KeyMaterial> client_key;
     std::optional<crypto::TlsCryptMetadata> metadata;
   };
 

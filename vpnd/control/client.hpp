@@ -1,0 +1,142 @@
+// A client: finds a server, keeps one session with it, sets the tunnel up as the server says, and starts over
+// when the session ends.
+
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/ip/udp.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proto/cipher_negotiation.hpp"
+#include "proto/control_message.hpp"
+#include "proto/options_string.hpp"
+#include "proto/push.hpp"
+#include "vpnd/config/options.hpp"
+#include "vpnd/config/pushed_options.hpp"
+#include "vpnd/control/instance.hpp"
+#include "vpnd/control/remote_list.hpp"
+#include "vpnd/control/session_driver.hpp"
+#include "vpnd/control/tunnel_device.hpp"
+
+namespace vpnd::control {
+
+class Client final : public Instance, public DataPlaneObserver, public SessionOwner {
+ public:
+  /// Throws config::ConfigError for key material that cannot be used.
+  Client(asio::io_context& context, const config::Options& options);
+  ~Client() override;
+
+  void prepare() override;
+  void start(InstanceObserver& observer) override;
+  void stop() override;
+  void restart() override;
+  void log_statistics() override;
+
+ private:
+  enum class Next : std::uint8_t { same_remote, next_remote };
+
+  // ---- finding a server (client_connect.cpp) ----
+  void connect_after(std::chrono::seconds wait);
+  void connect();
+  void resolved(const asio::error_code& error, const asio::ip::udp::resolver::results_type& results);
+  void try_next_address();
+  void open_udp(const tunio::Endpoint& server);
+  void open_tcp(const tunio::Endpoint& server);
+  void tcp_connected();
+  void begin_session(const dataplane::Link& link);
+  proto::SessionConfig session_config(const dataplane::Link& link);
+  std::string peer_info() const;
+
+  // ---- the session ----
+  void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
+  void on_session_event(proto::SessionEvent&& event) override;
+  void handle(proto::AuthenticationRequest&& request);
+  void handle(proto::Established&& established);
+  void handle(proto::MessageReceived&& message);
+  void handle(proto::SendKeyChanged&& change);
+  void handle(proto::KeyRetired&& retired);
+  void handle(proto::RekeyFailed&& failed);
+  void handle(proto::Failed&& failed);
+  void handle(proto::PeerReset&& reset);
+
+  void request_push_after(std::chrono::seconds wait);
+  void take_push_reply(std::string_view arguments);
+  void apply_push(const std::vector<std::string>& options);
+  std::optional<std::string> agree_on_cipher();
+  TunnelPlan tunnel_plan() const;
+  void set_up_tunnel();
+  void set_up_peer();
+  void install_key(proto::KeyId key);
+  dataplane::PeerSettings peer_settings() const;
+  void take_auth_failed(std::string_view arguments);
+  void take_server_signal(std::string_view arguments);
+
+  // ---- the worker ----
+  void on_worker_event(dataplane::Event&& event) override;
+  void handle(const dataplane::StreamOpened& opened);
+  void handle(const dataplane::StreamEnded& ended);
+  void handle(const dataplane::PeerFloated& floated);
+  void handle(const dataplane::PeerSilent& silent);
+  void handle(const dataplane::PeerExited& exited);
+  void handle(const dataplane::KeyUsed& used);
+  void handle(const dataplane::KeyWearsOut& worn);
+  void handle(const dataplane::WorkerFailed& failed);
+
+  // ---- ending and starting over ----
+  void reconnect(const std::string& reason, Next next);
+  void close_connection();
+  void say_goodbye();
+  void finish(const Outcome& outcome);
+  void tick();
+  void renew_if_worn();
+  void write_status() const;
+  void ask_for_credentials();
+  proto::Credentials credentials() const;
+  bool exit_notice_pending() const;
+
+  asio::io_context& context_;
+  const config::Options& options_;
+  std::shared_ptr<crypto::TlsContext> tls_;
+  proto::CipherList ciphers_;
+  RemoteList remotes_;
+  config::Remote remote_;  // the one being tried or in use
+  std::string username_;
+  crypto::SecretString password_;
+
+  std::unique_ptr<TunnelDevice> tunnel_;
+  std::unique_ptr<DataPlane> data_plane_;
+
+  asio::ip::udp::resolver resolver_;
+  std::deque<tunio::Endpoint> addresses_;  // of the remote, not yet tried
+  std::optional<asio::posix::stream_descriptor> connecting_;
+  tunio::Endpoint connecting_to_;
+  std::optional<tunio::StreamId> stream_;
+  std::uint64_t attempt_ = 0;  // callbacks of former attempts find that theirs is over
+
+  std::unique_ptr<SessionDriver> session_;
+  proto::PushAssembler push_assembler_;
+  std::optional<config::PushedOptions> pushed_;  // of this connection
+  proto::PeerOptionsString server_options_;
+  proto::KeyId first_key_;
+  std::optional<crypto::AeadAlgorithm> cipher_;
+  std::shared_ptr<dataplane::TrafficCounters> counters_ = std::make_shared<dataplane::TrafficCounters>();
+  std::uint64_t bytes_at_rekey_ = 0;
+  std::uint64_t records_at_rekey_ = 0;
+
+  asio::steady_timer connect_timer_;
+  asio::steady_timer poll_timer_;  // server-poll-timeout
+  asio::steady_timer push_timer_;
+  asio::steady_timer tick_timer_;
+  asio::steady_timer goodbye_;
+  proto::TimePoint push_deadline_{};
+  proto::TimePoint next_status_{};
+  InstanceObserver* observer_ = nullptr;  // until the end was reported
+  bool stopping_ = false;
+};
+
+}  // namespace vpnd::control

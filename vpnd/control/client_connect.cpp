@@ -1,0 +1,160 @@
+// How a client finds a server: wait, resolve, open a socket or connection, begin the session. Each attempt
+// has a number, and what belongs to a former one is ignored.
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "tunio/tcp_socket.hpp"
+#include "tunio/udp_socket.hpp"
+#include "vpnd/config/diagnostic.hpp"
+#include "vpnd/control/client.hpp"
+#include "vpnd/control/security_setup.hpp"
+#include "vpnd/control/socket_setup.hpp"
+
+namespace vpnd::control {
+
+namespace {
+
+bool fits(const tunio::Endpoint& endpoint, config::AddressFamily wanted) {
+  return wanted == config::AddressFamily::any ||
+         endpoint.address().is_v4() == (wanted == config::AddressFamily::ipv4);
+}
+
+}  // namespace
+
+void Client::connect_after(std::chrono::seconds wait) {
+  const auto attempt = ++attempt_;
+  if (wait.count() > 0) spdlog::info("Restart pause, {} second(s)", wait.count());
+  connect_timer_.expires_after(wait);
+  connect_timer_.async_wait([this, attempt](const asio::error_code& error) {
+    if (!error && attempt == attempt_) connect();
+  });
+}
+
+void Client::connect() {
+  remote_ = remotes_.current();
+  addresses_.clear();
+  const auto attempt = attempt_;
+  poll_timer_.expires_after(remote_.link.connect_timeout);
+  poll_timer_.async_wait([this, attempt](const asio::error_code& error) {
+    if (error || attempt != attempt_ || pushed_) return;
+    reconnect(fmt::format("no answer from {}:{} (server-poll-timeout)", remote_.host, remote_.port),
+              Next::next_remote);
+  });
+  resolver_.async_resolve(remote_.host, std::to_string(remote_.port),
+                          [this, attempt](const asio::error_code& error, const auto& results) {
+                            if (attempt == attempt_) resolved(error, results);
+                          });
+}
+
+void Client::resolved(const asio::error_code& error, const asio::ip::udp::resolver::results_type& results) {
+  if (error) {
+    const auto& limit = options_.client.resolve_retry;
+    if (limit && limit->count() == 0) {
+      return finish({false, fmt::format("cannot resolve {}: {}", remote_.host, error.message())});
+    }
+    return reconnect(fmt::format("cannot resolve {}: {}", remote_.host, error.message()), Next::next_remote);
+  }
+  for (const auto& result : results) {
+    const auto endpoint = result.endpoint();
+    const auto address =
+        tunio::Endpoint::from_sockaddr(endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+    if (address && fits(*address, remote_.protocol.family)) addresses_.push_back(*address);
+  }
+  try_next_address();
+}
+
+void Client::try_next_address() {
+  if (addresses_.empty()) {
+    return reconnect(fmt::format("{} has no (further) address that fits proto", remote_.host),
+                     Next::next_remote);
+  }
+  const tunio::Endpoint server = addresses_.front();
+  addresses_.pop_front();
+  tunnel_->keep_server_reachable(server.address());
+  try {
+    remote_.protocol.transport == config::Transport::udp ? open_udp(server) : open_tcp(server);
+  } catch (const std::system_error& error) {
+    spdlog::warn("{}: {}", server.format(), error.what());
+    try_next_address();
+  }
+}
+
+void Client::open_udp(const tunio::Endpoint& server) {
+  auto socket = tunio::open_udp_socket(udp_options(options_, remote_, server));
+  spdlog::info("UDP link local: {}", tunio::local_endpoint(socket).format());
+  spdlog::info("UDP link remote: {}", server.format());
+  data_plane_->post(dataplane::ReplaceUdp{std::move(socket)});
+  begin_session({server, std::nullopt});
+}
+
+void Client::open_tcp(const tunio::Endpoint& server) {
+  spdlog::info("Attempting to establish TCP connection with {}", server.format());
+  auto started = tunio::start_connect(server, tcp_options(options_, remote_, server));
+  if (started.error) throw std::system_error(started.error, "connect");
+  connecting_to_ = server;
+  connecting_.emplace(context_, started.socket.release());
+  connecting_->async_wait(asio::posix::stream_descriptor::wait_write,
+                          [this, attempt = attempt_](const asio::error_code& error) {
+                            if (!error && attempt == attempt_) tcp_connected();
+                          });
+}
+
+void Client::tcp_connected() {
+  tunio::UniqueFd socket(connecting_->release());
+  connecting_.reset();
+  if (const auto error = tunio::finish_connect(socket)) {
+    spdlog::warn("{}: {}", connecting_to_.format(), error.message());
+    return try_next_address();
+  }
+  tunio::tune_tunnel_connection(socket, kUnsentLimit);
+  data_plane_->post(dataplane::AddStream{std::move(socket), connecting_to_});
+}
+
+void Client::handle(const dataplane::StreamOpened& opened) {
+  if (opened.remote != connecting_to_ || session_ || stopping_) {
+    return data_plane_->post(dataplane::CloseStream{opened.stream});
+  }
+  stream_ = opened.stream;
+  spdlog::info("TCP connection established with {}", opened.remote.format());
+  begin_session({opened.remote, opened.stream});
+}
+
+void Client::begin_session(const dataplane::Link& link) {
+  push_assembler_ = {};
+  session_ = std::make_unique<SessionDriver>(
+      context_, *data_plane_, link,
+      std::make_unique<proto::Session>(session_config(link), proto::random_session_id(), now()), *this);
+  session_->pump();
+}
+
+proto::SessionConfig Client::session_config(const dataplane::Link& link) {
+  ClientWrap wrap = make_client_wrap(remote_.link, options_.data);
+  proto::SessionConfig config;
+  config.role = crypto::Role::client;
+  config.tls = tls_;
+  config.wrap = std::move(wrap.wrap);
+  config.wrap_key = std::move(wrap.key);
+  config.wkc = std::move(wrap.wkc);
+  config.transport = link.stream ? proto::Transport::stream : proto::Transport::datagrams;
+  config.timers = session_timers(options_, crypto::Role::client);
+  config.options = proto::format_options_string(
+      options_string_settings(options_, remote_.link, crypto::Role::client, remote_.protocol.transport,
+                              link.endpoint.address().family()));
+  config.peer_info = peer_info();
+  config.credentials = credentials();
+  return config;
+}
+
+std::string Client::peer_info() const {
+  proto::PeerInfoSettings settings;
+  settings.version = "vpnd-" VPND_VERSION;
+  settings.ciphers = proto::format_cipher_list(ciphers_);
+  settings.max_tun_mtu = config::largest_pushed_mtu(options_);
+  for (const auto& [name, value] : options_.scripts.environment) {
+    if (name.starts_with("UV_")) settings.variables.emplace_back(name, value);
+  }
+  return proto::format_peer_info(settings);
+}
+
+}  // namespace vpnd::control

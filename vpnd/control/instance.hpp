@@ -1,0 +1,40 @@
+// What main runs: a server or a client.
+
+#pragma once
+
+#include <string>
+
+namespace vpnd::control {
+
+/// How an instance ended.
+struct Outcome {
+  bool clean = true;
+  std::string reason;
+};
+
+/// Hears of an instance's two decisive moments, from the io_context.
+class InstanceObserver {
+ public:
+  virtual ~InstanceObserver() = default;
+  /// Traffic can flow: a server listens, a client's tunnel is up. Again after each reconnect of a client.
+  virtual void on_ready(const std::string& status) = 0;
+  /// There is nothing left to run. Called once.
+  virtual void on_ended(const Outcome& outcome) = 0;
+};
+
+class Instance {
+ public:
+  virtual ~Instance() = default;
+  /// Everything that needs privileges: devices, sockets, addresses. Throws for what makes running impossible.
+  virtual void prepare() = 0;
+  /// Starts threads and timers. `observer` outlives the instance.
+  virtual void start(InstanceObserver& observer) = 0;
+  /// SIGTERM, SIGINT: says goodbye to the peers, takes everything back, then calls on_ended().
+  virtual void stop() = 0;
+  /// SIGUSR1: connects anew, or makes the clients do so.
+  virtual void restart() = 0;
+  /// SIGUSR2: statistics to the log.
+  virtual void log_statistics() = 0;
+};
+
+}  // namespace vpnd::control

@@ -1,0 +1,61 @@
+#include "vpnd/control/mtu.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace vpnd::control {
+
+namespace {
+
+constexpr std::size_t kIpv4Header = 20;
+constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kUdpHeader = 8;
+constexpr std::size_t kTcpHeader = 20;
+constexpr std::size_t kFrameLength = 2;  // OpenVPN's length in front of each packet on a stream
+constexpr std::size_t kSmallestMss = 64;
+
+std::size_t outer_headers(const Encapsulation& encapsulation) {
+  const std::size_t ip = encapsulation.outer_family == tunio::IpFamily::v4 ? kIpv4Header : kIpv6Header;
+  return ip + (encapsulation.transport == config::Transport::udp ? kUdpHeader : kTcpHeader + kFrameLength);
+}
+
+std::size_t less(std::size_t size, std::size_t by) {
+  return size > by ? size - by : 0;
+}
+
+// The largest inner IP packet that the options allow; SIZE_MAX without a limit.
+std::size_t largest_inner_packet(const config::LinkOptions& link, const Encapsulation& encapsulation) {
+  constexpr auto kUnlimited = std::numeric_limits<std::size_t>::max();
+  const std::size_t outer = outer_headers(encapsulation) + encapsulation.record_overhead;
+  std::size_t largest = kUnlimited;
+  if (link.mssfix.size != 0) {
+    switch (link.mssfix.mode) {
+      case config::MssfixMode::mtu:
+        largest = less(link.mssfix.size, outer);
+        break;
+      case config::MssfixMode::datagram:
+        largest = less(link.mssfix.size, encapsulation.record_overhead);
+        break;
+      case config::MssfixMode::fixed:
+        largest = link.mssfix.size;
+        break;
+    }
+  }
+  if (link.link_mtu) largest = std::min(largest, less(*link.link_mtu, outer));
+  return largest;
+}
+
+std::uint16_t mss(std::size_t inner_packet, std::size_t ip_header) {
+  const std::size_t segment = less(inner_packet, ip_header + kTcpHeader);
+  return static_cast<std::uint16_t>(std::clamp(segment, kSmallestMss, std::size_t{0xffff}));
+}
+
+}  // namespace
+
+MssLimits mss_limits(const config::LinkOptions& link, const Encapsulation& encapsulation) {
+  const std::size_t largest = largest_inner_packet(link, encapsulation);
+  if (largest == std::numeric_limits<std::size_t>::max()) return {};
+  return {.ipv4 = mss(largest, kIpv4Header), .ipv6 = mss(largest, kIpv6Header)};
+}
+
+}  // namespace vpnd::control

@@ -1,0 +1,27 @@
+// From the size of the outer packet to the largest TCP segment inside: what `mssfix` asks for, by transport.
+
+#pragma once
+
+#include <cstdint>
+
+#include "tunio/ip_address.hpp"
+#include "vpnd/config/transport_options.hpp"
+
+namespace vpnd::control {
+
+/// What stands around an inner packet on this link.
+struct Encapsulation {
+  tunio::IpFamily outer_family = tunio::IpFamily::v4;
+  config::Transport transport = config::Transport::udp;
+  std::size_t record_overhead = 0;  ///< header, packet id and tag of a data packet, and compression framing
+};
+
+struct MssLimits {
+  std::uint16_t ipv4 = 0;  ///< 0: segments are left as they come
+  std::uint16_t ipv6 = 0;
+};
+
+/// The limits for SYNs of inner connections, so that their segments fit `mssfix` and `link_mtu` (if set).
+MssLimits mss_limits(const config::LinkOptions& link, const Encapsulation& encapsulation);
+
+}  // namespace vpnd::control

@@ -1,0 +1,28 @@
+// What a server tells one client in PUSH_REPLY, in stock's order: the common options, then the client's own.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "crypto/aead.hpp"
+#include "proto/ids.hpp"
+#include "proto/peer_info.hpp"
+#include "vpnd/config/client_config.hpp"
+#include "vpnd/config/options.hpp"
+#include "vpnd/control/address_book.hpp"
+
+namespace vpnd::control {
+
+struct PushRecipient {
+  const config::ClientConfig& config;  ///< from client-config-dir
+  const Assignment& addresses;
+  const proto::PeerInfo& peer_info;
+  proto::PeerId peer_id;
+  crypto::AeadAlgorithm cipher;
+  bool compression_stub = false;  ///< tell the client to stop compressing (openvpn-wire §9)
+};
+
+std::vector<std::string> push_list(const config::Options& options, const PushRecipient& recipient);
+
+}  // namespace vpnd::control

@@ -1,0 +1,499 @@
+// Functions stand in the order of a server's life: set-up, a stranger's packet, a known session's packet,
+// what the worker reports, what clients report, the tick, the end.
+
+#include "vpnd/control/server.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <cstring>
+
+#include "tunio/tcp_socket.hpp"
+#include "tunio/udp_socket.hpp"
+#include "vpnd/config/diagnostic.hpp"
+#include "vpnd/control/security_setup.hpp"
+#include "vpnd/control/socket_setup.hpp"
+#include "vpnd/host/file_io.hpp"
+
+namespace vpnd::control {
+
+using proto::DropReason;
+
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::seconds kGoodbye{1};        // how long RESTART may travel before the process ends
+constexpr std::size_t kStreamsBesideClients = 64;  // connections that have not become a client yet
+constexpr std::size_t kSessionIdAt = 1;            // in every control packet, behind the opcode
+
+proto::FirstContactSettings contact_settings(const config::Options& options, ServerWrap&& wrap) {
+  proto::FirstContactSettings settings;
+  settings.wrap = std::move(wrap.wrap);
+  settings.tls_crypt_v2 = std::move(wrap.tls_crypt_v2);
+  settings.old_clients = options.link.control_wrap.cookies == config::CookiePolicy::force_cookie
+                             ? proto::OldTlsCryptV2Clients::refuse
+                             : proto::OldTlsCryptV2Clients::admit;
+  settings.hand_window = options.tls.handshake_window;
+  const config::Frequency& initial = options.server.initial_frequency;
+  settings.initial_limit = {initial.count, initial.period};
+  if (const auto& sessions = options.server.connect_frequency)
+    settings.session_limit = {sessions->count, sessions->period};
+  return settings;
+}
+
+// A unique encoding of an address and port, for the cookie.
+std::array<std::byte, 19> encode(const tunio::Endpoint& endpoint) {
+  std::array<std::byte, 19> bytes{};
+  const auto address = endpoint.address().bytes();
+  bytes[0] = static_cast<std::byte>(address.size());
+  std::copy(address.begin(), address.end(), bytes.begin() + 1);
+  bytes[17] = static_cast<std::byte>(endpoint.port() >> 8);
+  bytes[18] = static_cast<std::byte>(endpoint.port() & 0xff);
+  return bytes;
+}
+
+std::optional<proto::SessionId> sender_of(std::span<const std::byte> packet) {
+  if (packet.size() < kSessionIdAt + proto::kSessionIdSize) return std::nullopt;
+  proto::SessionId id;
+  std::copy_n(packet.begin() + kSessionIdAt, proto::kSessionIdSize, id.bytes.begin());
+  return id;
+}
+
+}  // namespace
+
+std::size_t Server::SessionKeyHash::operator()(const SessionKey& key) const noexcept {
+  std::uint64_t id = 0;
+  std::memcpy(&id, key.client.bytes.data(), sizeof id);
+  return std::hash<tunio::Endpoint>()(key.endpoint) ^ std::hash<std::uint64_t>()(id + key.stream);
+}
+
+Server::Server(asio::io_context& context, const config::Options& options)
+    : context_(context),
+      options_(options),
+      tls_(make_tls_context(options)),
+      ciphers_(data_ciphers(options.data)),
+      first_contact_(contact_settings(options, take_wrap(options))),
+      addresses_(options),
+      scripts_(context),
+      clients_(options.server.max_clients),
+      tick_timer_(context),
+      goodbye_(context) {
+  if (options.server.password_verifier) {
+    verifier_.emplace(*options.server.password_verifier, options.scripts.temporary, scripts_);
+  }
+  for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
+  for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);
+}
+
+Server::~Server() = default;
+
+ServerWrap Server::take_wrap(const config::Options& options) {
+  ServerWrap wrap = make_server_wrap(options.link, options.data);
+  if (wrap.key) wrap_key_ = wrap.key->duplicate();
+  return wrap;
+}
+
+void Server::prepare() {
+  listen();
+  tunnel_.emplace(options_);
+  tunnel_->bring_up(configured_plan(options_));
+}
+
+void Server::listen() {
+  for (const config::Listener& listener : options_.server.listeners) {
+    if (listener.protocol.transport == config::Transport::tcp) {
+      listen_tcp(listener);
+      continue;
+    }
+    if (udp_) {
+      throw config::ConfigError(
+          {listener.where, "local", "vpnd listens at one UDP address so far; leave one"});
+    }
+    udp_ = tunio::open_udp_socket(udp_options(options_, listener));
+    spdlog::info("UDP link local (bound): {}", tunio::local_endpoint(udp_).format());
+  }
+}
+
+void Server::listen_tcp(const config::Listener& listener) {
+  auto socket = tunio::listen_tcp(tcp_listen_options(options_, listener));
+  spdlog::info("Listening for incoming TCP connection on {}", tunio::local_endpoint(socket).format());
+  listening_.push_back(std::move(socket));
+}
+
+void Server::start(InstanceObserver& observer) {
+  observer_ = &observer;
+  dataplane::WorkerConfig config;
+  config.role = crypto::Role::server;
+  config.io = io_config(options_, tunnel_->take_queue(), std::move(udp_));
+  config.inbound.client_to_client = options_.server.client_to_client;
+  config.inbound.udp_merging =
+      tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+  data_plane_ = std::make_unique<DataPlane>(context_, std::move(config), *this);
+  client_context_.emplace(ServerContext{.io = context_,
+                                        .options = options_,
+                                        .data_plane = *data_plane_,
+                                        .addresses = addresses_,
+                                        .verifier = verifier_ ? &*verifier_ : nullptr,
+                                        .ciphers = ciphers_});
+  data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
+  spdlog::info("data path: {}", data_plane_->data_path());
+
+  for (tunio::UniqueFd& socket : listening_) {
+    acceptors_.push_back(
+        std::make_unique<Acceptor>(Acceptor{asio::posix::stream_descriptor(context_, socket.release())}));
+    accept_from(*acceptors_.back());
+  }
+  tick();
+  spdlog::info("Initialization Sequence Completed");
+  observer_->on_ready("accepting clients");
+}
+
+void Server::accept_from(Acceptor& acceptor) {
+  acceptor.socket.async_wait(asio::posix::stream_descriptor::wait_read,
+                             [this, &acceptor](const asio::error_code& error) {
+                               if (error) return;
+                               accept_one(acceptor);
+                               accept_from(acceptor);
+                             });
+}
+
+void Server::accept_one(Acceptor& acceptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  tunio::UniqueFd socket(::accept4(acceptor.socket.native_handle(), reinterpret_cast<sockaddr*>(&address),
+                                   &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const auto remote = tunio::Endpoint::from_sockaddr(address, size);
+  if (!socket || !remote) return;
+  if (streams_.size() >= options_.server.max_clients + kStreamsBesideClients) {
+    return data_plane_->count_drop(DropReason::client_limit);
+  }
+  tunio::tune_tunnel_connection(socket, kUnsentLimit);
+  data_plane_->post(dataplane::AddStream{std::move(socket), *remote});
+}
+
+void Server::on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) {
+  const DropReason drop = from.stream ? take_frame(from, packet) : take_datagram(from, packet);
+  if (drop != DropReason::none) data_plane_->count_drop(drop);
+}
+
+DropReason Server::take_datagram(const dataplane::Link& from, std::span<const std::byte> packet) {
+  const auto sender = sender_of(packet);
+  if (!sender) return DropReason::too_short;
+  const auto session = sessions_.find({from.endpoint, 0, *sender});
+  if (session != sessions_.end()) {
+    const auto client = session->second;  // may leave while it takes the packet
+    return client->driver().receive(packet);
+  }
+  if (stopping_) return DropReason::not_established;
+  std::array<std::byte, proto::kMaxResetReplySize> reply;
+  return act_on(first_contact_.judge(packet, encode(from.endpoint), reply, now()), from, packet, reply);
+}
+
+DropReason Server::take_frame(const dataplane::Link& from, std::span<const std::byte> packet) {
+  const auto stream = streams_.find(from.stream->value);
+  if (stream == streams_.end()) return DropReason::unknown_peer;
+  if (const auto client = stream->second.client) return client->driver().receive(packet);
+  const dataplane::Link link{stream->second.remote, from.stream};
+  return act_on(first_contact_.judge_stream(packet, now()), link, packet, {});
+}
+
+DropReason Server::act_on(const proto::FirstContactVerdict& verdict, const dataplane::Link& from,
+                          std::span<const std::byte> packet, std::span<const std::byte> reply) {
+  if (const auto* drop = std::get_if<DropReason>(&verdict)) return *drop;
+  if (const auto* reset = std::get_if<proto::ResetReply>(&verdict)) {
+    data_plane_->send_control(from, reply.first(reset->size));
+    return DropReason::none;
+  }
+  return begin_session(std::get<proto::NewSession>(verdict), from, packet);
+}
+
+DropReason Server::begin_session(const proto::NewSession& contact, const dataplane::Link& from,
+                                 std::span<const std::byte> packet) {
+  const auto index = free_index();
+  if (!index) return DropReason::client_limit;
+  auto client = std::make_shared<ServerClient>(*client_context_, *this, *index, from, contact.client,
+                                               make_session(contact, from));
+  clients_[index->value] = client;
+  if (from.stream) {
+    streams_[from.stream->value].client = client;
+  } else {
+    sessions_[key_of(*client)] = client;
+  }
+  spdlog::info("{}: TLS: Initial packet", client->label());
+  return client->driver().receive(packet);
+}
+
+std::unique_ptr<proto::Session> Server::make_session(const proto::NewSession& contact,
+                                                     const dataplane::Link& from) {
+  proto::SessionConfig config;
+  config.role = crypto::Role::server;
+  config.tls = tls_;
+  config.wrap = contact.wrap;
+  const auto& key = contact.client_key ? contact.client_key : wrap_key_;
+  if (key) config.wrap_key = key->duplicate();
+  config.transport = from.stream ? proto::Transport::stream : proto::Transport::datagrams;
+  config.timers = session_timers(options_, crypto::Role::server);
+  config.options = proto::format_options_string(options_string_settings(
+      options_, options_.link, crypto::Role::server,
+      from.stream ? config::Transport::tcp : config::Transport::udp, from.endpoint.address().family()));
+  if (contact.start == proto::NewSession::Start::after_cookie) {
+    return std::make_unique<proto::Session>(std::move(config),
+                                            proto::AcceptedContact{contact.local, contact.client}, now());
+  }
+  return std::make_unique<proto::Session>(std::move(config), contact.local, now());
+}
+
+// Ids go round, so that packets for somebody who just left do not meet a stranger's keys.
+std::optional<dataplane::PeerIndex> Server::free_index() {
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    const std::uint32_t index = next_index_;
+    next_index_ = static_cast<std::uint32_t>((next_index_ + 1) % clients_.size());
+    if (!clients_[index]) return dataplane::PeerIndex{index};
+  }
+  return std::nullopt;
+}
+
+void Server::on_worker_event(dataplane::Event&& event) {
+  std::visit([this](const auto& known) { handle(known); }, event);
+}
+
+void Server::handle(const dataplane::StreamOpened& opened) {
+  streams_[opened.stream.value] = {opened.remote, nullptr, proto::Clock::now()};
+  spdlog::info("TCP connection established with {}", opened.remote.format());
+}
+
+void Server::handle(const dataplane::StreamEnded& ended) {
+  const auto stream = streams_.find(ended.stream.value);
+  if (stream == streams_.end()) return;
+  const auto client = stream->second.client;
+  streams_.erase(stream);
+  if (client) remove(*client, "connection closed: " + ended.reason.message());
+}
+
+// An authenticated packet came from a new address. The address may be somebody else's: then only the same
+// identity may take it over (openvpn-wire §13).
+void Server::handle(const dataplane::PeerFloated& floated) {
+  ServerClient* const client = at(floated.index);
+  if (client == nullptr || client->driver().link().endpoint == floated.endpoint) return;
+  for (const auto& other : clients_) {
+    if (!other || other.get() == client || !other->connected() || other->driver().link().stream ||
+        other->driver().link().endpoint != floated.endpoint) {
+      continue;
+    }
+    if (other->common_name() != client->common_name() || other->username() != client->username()) {
+      return data_plane_->count_drop(DropReason::wrong_address);
+    }
+    remove(*std::shared_ptr(other), "its address was taken over by the same client");
+    break;
+  }
+  spdlog::info("{}: floated to {}", client->label(), floated.endpoint.format());
+  const auto kept = clients_[floated.index.value];
+  sessions_.erase(key_of(*kept));
+  kept->move_to(floated.endpoint);
+  sessions_[key_of(*kept)] = kept;
+}
+
+void Server::handle(const dataplane::PeerSilent& silent) {
+  ServerClient* const client = at(silent.index);
+  if (client == nullptr || !client->connected()) return;
+  if (proto::Clock::now() - client->driver().last_received() < options_.keepalive.timeout) return;
+  remove(*client, "Inactivity timeout (--ping-restart)");
+}
+
+void Server::handle(const dataplane::PeerExited& exited) {
+  if (ServerClient* const client = at(exited.index))
+    remove(*client, "the client has left (explicit-exit-notify)");
+}
+
+void Server::handle(const dataplane::KeyUsed& used) {
+  if (ServerClient* const client = at(used.index)) client->note_key_used(used.key);
+}
+
+void Server::handle(const dataplane::KeyWearsOut& worn) {
+  if (ServerClient* const client = at(worn.index)) client->start_rekey();
+}
+
+void Server::handle(const dataplane::WorkerFailed& failed) {
+  finish({false, failed.reason});
+}
+
+// One certificate, one connection, unless duplicate-cn; and a client that connects anew replaces its former
+// self.
+void Server::on_authenticated(ServerClient& client) {
+  for (const auto& other : std::vector(clients_)) {
+    if (!other || other.get() == &client || !other->addresses()) continue;
+    const bool same_name = !client.common_name().empty() && other->common_name() == client.common_name();
+    const bool same_address = !client.driver().link().stream && !other->driver().link().stream &&
+                              other->driver().link().endpoint == client.driver().link().endpoint;
+    if ((same_name && !options_.server.duplicate_cn) || same_address) {
+      remove(*other, "replaced by a new connection of the same client");
+    }
+  }
+}
+
+void Server::on_connected(ServerClient& client) {
+  publish_routes_soon();
+  first_contact_.handshake_completed();
+  (void)client;
+}
+
+void Server::on_left(ServerClient& client, const std::string& reason) {
+  remove(client, reason);
+}
+
+ServerClient* Server::at(dataplane::PeerIndex index) {
+  return index.value < clients_.size() ? clients_[index.value].get() : nullptr;
+}
+
+Server::SessionKey Server::key_of(const ServerClient& client) const {
+  const dataplane::Link& link = client.driver().link();
+  return {link.endpoint, link.stream ? link.stream->value : 0, client.remote_id()};
+}
+
+// The client may be in the middle of a call, so its object goes once the control thread is back in its loop.
+void Server::remove(ServerClient& client, const std::string& reason) {
+  const auto kept = clients_[client.index().value];
+  if (kept.get() != &client) return;
+  spdlog::info("{}: {}", client.label(), reason);
+  client.withdraw();
+  clients_[client.index().value].reset();
+  if (const auto& stream = client.driver().link().stream) {
+    data_plane_->post(dataplane::CloseStream{*stream});
+    streams_.erase(stream->value);
+  } else {
+    sessions_.erase(key_of(client));
+  }
+  publish_routes_soon();
+  asio::post(context_, [kept] {});
+}
+
+// Many clients may come or go in one go: the table is built once afterwards.
+void Server::publish_routes_soon() {
+  if (std::exchange(routes_pending_, true)) return;
+  asio::post(context_, [this] {
+    routes_pending_ = false;
+    if (data_plane_) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
+  });
+}
+
+void Server::tick() {
+  tick_timer_.expires_after(kTick);
+  tick_timer_.async_wait([this](const asio::error_code& error) {
+    if (error) return;
+    const proto::TimePoint moment = proto::Clock::now();
+    for (const auto& client : std::vector(clients_)) {
+      if (client) client->renew_if_worn();
+    }
+    for (const auto& [id, stream] : streams_) {
+      if (stream.client || moment - stream.accepted < options_.tls.handshake_window) continue;
+      data_plane_->post(dataplane::CloseStream{tunio::StreamId{id}});
+    }
+    std::erase_if(streams_, [&](const auto& entry) {
+      return !entry.second.client && moment - entry.second.accepted >= options_.tls.handshake_window;
+    });
+    save_soon(moment);
+    tick();
+  });
+}
+
+void Server::save_soon(proto::TimePoint moment) {
+  const auto& status = options_.log.status;
+  if (status && moment >= next_status_) {
+    next_status_ = moment + status->interval;
+    write_status();
+  }
+  const auto& pool = options_.server.pool_persistence;
+  if (pool && pool->interval.count() > 0 && moment >= next_save_) {
+    next_save_ = moment + pool->interval;
+    addresses_.save();
+  }
+}
+
+host::ServerStatus Server::status() const {
+  host::ServerStatus status;
+  status.title = "vpnd " VPND_VERSION;
+  status.now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  for (const auto& client : clients_) {
+    if (!client || !client->addresses()) continue;
+    const dataplane::Link& link = client->driver().link();
+    const bool v4 = link.endpoint.address().is_v4();
+    host::RealAddress real{link.endpoint.format(),
+                           link.stream ? (v4 ? host::Transport::tcp4_server : host::Transport::tcp6_server)
+                                       : (v4 ? host::Transport::udp4 : host::Transport::udp6)};
+    host::ClientStatus row;
+    row.common_name = client->common_name();
+    row.real_address = real;
+    row.bytes_received = client->counters().bytes_received.get();
+    row.bytes_sent = client->counters().bytes_sent.get();
+    row.connected_since = client->connected_since();
+    row.username = client->username();
+    row.client_id = client->index().value;
+    row.peer_id = client->index().value;
+    row.cipher = client->cipher();
+    const auto route = [&](const std::string& address) {
+      status.routes.push_back({address, false, client->common_name(), real, status.now});
+    };
+    const Assignment& addresses = *client->addresses();
+    if (addresses.ipv4) route(row.virtual_ipv4 = addresses.ipv4->format());
+    if (addresses.ipv6) route(row.virtual_ipv6 = addresses.ipv6->address.format());
+    for (const tunio::Prefix& network : addresses.networks) route(network.network().format());
+    status.clients.push_back(std::move(row));
+  }
+  return status;
+}
+
+void Server::write_status() const {
+  const auto version = static_cast<host::StatusVersion>(options_.log.status_version);
+  const auto written = host::write_file_atomically(options_.log.status->path,
+                                                   host::format_server_status(status(), version), 0640);
+  if (!written.ok()) spdlog::warn("status: {}", written.reason);
+}
+
+void Server::log_statistics() {
+  const auto version = static_cast<host::StatusVersion>(options_.log.status_version);
+  spdlog::info("{}", host::format_server_status(status(), version));
+  spdlog::info("drops: {}", data_plane_->describe_drops());
+  spdlog::info("io: {}", describe(data_plane_->io_counters()));
+}
+
+void Server::restart() {
+  spdlog::info("SIGUSR1: clients are told to connect anew");
+  for (const auto& client : std::vector(clients_)) {
+    if (!client) continue;
+    client->send_restart("");
+    remove(*client, "server restart");
+  }
+}
+
+void Server::stop() {
+  if (std::exchange(stopping_, true)) return;
+  const auto notify = options_.link.explicit_exit_notify;
+  bool told = false;
+  for (const auto& client : std::vector(clients_)) {
+    if (!client || !client->connected() || client->driver().link().stream || !notify || *notify == 0)
+      continue;
+    client->send_restart(*notify == 2 ? "[N]" : "");
+    told = true;
+  }
+  goodbye_.expires_after(told ? kGoodbye : std::chrono::seconds::zero());
+  goodbye_.async_wait([this](const asio::error_code& error) {
+    if (!error) finish({true, "server is shutting down"});
+  });
+}
+
+void Server::finish(const Outcome& outcome) {
+  if (observer_ == nullptr) return;
+  tick_timer_.cancel();
+  acceptors_.clear();
+  for (const auto& client : std::vector(clients_)) {
+    if (client) remove(*client, "server is shutting down");
+  }
+  if (options_.log.status) write_status();
+  spdlog::info("drops: {}", data_plane_->describe_drops());
+  if (tunnel_) tunnel_->bring_down();
+  std::exchange(observer_, nullptr)->on_ended(outcome);
+}
+
+}  // namespace vpnd::control

@@ -1,0 +1,130 @@
+// A server: listens, lets clients in, gives them addresses, and keeps the worker's tables in step.
+
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "proto/first_contact.hpp"
+#include "tunio/tun_device.hpp"
+#include "vpnd/config/options.hpp"
+#include "vpnd/control/address_book.hpp"
+#include "vpnd/control/instance.hpp"
+#include "vpnd/control/password_verifier.hpp"
+#include "vpnd/control/security_setup.hpp"
+#include "vpnd/control/server_client.hpp"
+#include "vpnd/control/tunnel_device.hpp"
+#include "vpnd/host/status_file.hpp"
+
+namespace vpnd::control {
+
+class Server final : public Instance, public DataPlaneObserver, public ServerClientOwner {
+ public:
+  /// Throws config::ConfigError for key material that cannot be used.
+  Server(asio::io_context& context, const config::Options& options);
+  ~Server() override;
+
+  void prepare() override;
+  void start(InstanceObserver& observer) override;
+  void stop() override;
+  void restart() override;
+  void log_statistics() override;
+
+ private:
+  // A session is named by where its packets come from and by the id its client gave it, so that a client that
+  // starts anew from the same address runs beside its old session until it has proven itself.
+  struct SessionKey {
+    tunio::Endpoint endpoint;
+    std::uint32_t stream = 0;  // 0: UDP
+    proto::SessionId client;
+    bool operator==(const SessionKey&) const = default;
+  };
+  struct SessionKeyHash {
+    std::size_t operator()(const SessionKey& key) const noexcept;
+  };
+  // A TCP connection; `client` is empty until its first packet made a session.
+  struct Stream {
+    tunio::Endpoint remote;
+    std::shared_ptr<ServerClient> client;
+    proto::TimePoint accepted;
+  };
+  struct Acceptor {
+    asio::posix::stream_descriptor socket;
+  };
+
+  ServerWrap take_wrap(const config::Options& options);
+  void listen();
+  void listen_tcp(const config::Listener& listener);
+  void accept_from(Acceptor& acceptor);
+  void accept_one(Acceptor& acceptor);
+
+  void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
+  proto::DropReason take_datagram(const dataplane::Link& from, std::span<const std::byte> packet);
+  proto::DropReason take_frame(const dataplane::Link& from, std::span<const std::byte> packet);
+  proto::DropReason act_on(const proto::FirstContactVerdict& verdict, const dataplane::Link& from,
+                           std::span<const std::byte> packet, std::span<const std::byte> reply);
+  proto::DropReason begin_session(const proto::NewSession& contact, const dataplane::Link& from,
+                                  std::span<const std::byte> packet);
+  std::unique_ptr<proto::Session> make_session(const proto::NewSession& contact, const dataplane::Link& from);
+  std::optional<dataplane::PeerIndex> free_index();
+
+  void on_worker_event(dataplane::Event&& event) override;
+  void handle(const dataplane::StreamOpened& opened);
+  void handle(const dataplane::StreamEnded& ended);
+  void handle(const dataplane::PeerFloated& floated);
+  void handle(const dataplane::PeerSilent& silent);
+  void handle(const dataplane::PeerExited& exited);
+  void handle(const dataplane::KeyUsed& used);
+  void handle(const dataplane::KeyWearsOut& worn);
+  void handle(const dataplane::WorkerFailed& failed);
+
+  void on_authenticated(ServerClient& client) override;
+  void on_connected(ServerClient& client) override;
+  void on_left(ServerClient& client, const std::string& reason) override;
+
+  ServerClient* at(dataplane::PeerIndex index);
+  SessionKey key_of(const ServerClient& client) const;
+  void remove(ServerClient& client, const std::string& reason);
+  void publish_routes_soon();
+  void tick();
+  void save_soon(proto::TimePoint now);
+  host::ServerStatus status() const;
+  void write_status() const;
+  void finish(const Outcome& outcome);
+
+  asio::io_context& context_;
+  const config::Options& options_;
+  std::shared_ptr<crypto::TlsContext> tls_;
+  proto::CipherList ciphers_;
+  std::optional<crypto::KeyMaterial> wrap_key_;  // the static key of tls-auth or tls-crypt
+  proto::FirstContact first_contact_;
+  AddressBook addresses_;
+  ScriptRunner scripts_;
+  std::optional<PasswordVerifier> verifier_;
+
+  std::optional<TunnelDevice> tunnel_;
+  tunio::UniqueFd udp_;
+  std::vector<tunio::UniqueFd> listening_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::unique_ptr<DataPlane> data_plane_;
+  std::optional<ServerContext> client_context_;
+
+  std::vector<std::shared_ptr<ServerClient>> clients_;  // by peer index
+  std::unordered_map<SessionKey, std::shared_ptr<ServerClient>, SessionKeyHash> sessions_;
+  std::unordered_map<std::uint32_t, Stream> streams_;
+  std::uint32_t next_index_ = 0;
+  bool routes_pending_ = false;
+
+  asio::steady_timer tick_timer_;
+  asio::steady_timer goodbye_;
+  proto::TimePoint next_status_{};
+  proto::TimePoint next_save_{};
+  InstanceObserver* observer_ = nullptr;  // until the end was reported
+  bool stopping_ = false;
+};
+
+}  // namespace vpnd::control

@@ -1,0 +1,321 @@
+// Functions stand in the order of a client's life.
+//   1 authentication_request: who is it?   2 verdict of the password script   3 admit: settings, cipher,
+//   addresses 4 established: keys and the peer go to the worker   5 push   6 rekeys   7 leaving
+
+#include "vpnd/control/server_client.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+#include "proto/control_message.hpp"
+#include "proto/push.hpp"
+#include "vpnd/control/mtu.hpp"
+#include "vpnd/control/push_list.hpp"
+#include "vpnd/control/security_setup.hpp"
+#include "vpnd/routing/client_config_dir.hpp"
+
+namespace vpnd::control {
+
+namespace {
+
+// A client repeats PUSH_REQUEST every 5 s until it is answered; what comes soon after an answer crossed it on
+// its way.
+constexpr std::chrono::seconds kPushRepeat{30};
+
+std::string printable(const std::string& text) {
+  return crypto::sanitise_name(text);
+}
+
+}  // namespace
+
+ServerClient::ServerClient(const ServerContext& context, ServerClientOwner& owner, dataplane::PeerIndex index,
+                           dataplane::Link link, proto::SessionId remote_id,
+                           std::unique_ptr<proto::Session> session)
+    : context_(context),
+      owner_(owner),
+      index_(index),
+      remote_id_(remote_id),
+      driver_(context.io, context.data_plane, std::move(link), std::move(session), *this) {}
+
+std::string ServerClient::label() const {
+  const std::string address = driver_.link().endpoint.format();
+  return common_name_.empty() ? address : common_name_ + "/" + address;
+}
+
+void ServerClient::on_session_event(proto::SessionEvent&& event) {
+  if (state_ == State::gone) return;
+  std::visit([this](auto&& known) { handle(std::move(known)); }, std::move(event));
+}
+
+void ServerClient::handle(proto::AuthenticationRequest&& request) {
+  if (request.origin == proto::KeyOrigin::handshake) identify(request);
+  if (context_.verifier == nullptr ||
+      (request.username.empty() && context_.options.server.password_optional)) {
+    decide(request.key, PasswordVerifier::Verdict::right);
+    return;
+  }
+  context_.verifier->verify(
+      request.username, request.password, environment(),
+      [client = weak_from_this(), key = request.key](PasswordVerifier::Verdict verdict) {
+        const auto self = client.lock();
+        if (!self || self->state_ == State::gone) return;
+        self->decide(key, verdict);
+        self->driver_.pump();
+      });
+}
+
+void ServerClient::identify(const proto::AuthenticationRequest& request) {
+  username_ = printable(request.username);
+  peer_info_ = proto::PeerInfo::parse(request.peer_info);
+  peer_options_ = proto::parse_options_string(request.remote_options);
+  if (!request.certificate_chain.empty()) {
+    common_name_ = request.certificate_chain.front().common_name;
+    certificate_subject_ = request.certificate_chain.front().subject;
+  }
+  if (context_.options.server.username_as_common_name && !username_.empty()) common_name_ = username_;
+  spdlog::debug("{}: peer info: {}", label(), printable(request.peer_info));
+}
+
+void ServerClient::decide(proto::KeyId key, PasswordVerifier::Verdict verdict) {
+  if (verdict == PasswordVerifier::Verdict::wrong) {
+    spdlog::warn("{}: user name or password is wrong (user \"{}\")", label(), username_);
+    driver_.session().reject_peer(key, "", now());
+    return;
+  }
+  if (state_ == State::handshaking) {
+    const std::string refusal = admit();
+    if (!refusal.empty()) {
+      spdlog::warn("{}: refused: {}", label(), refusal);
+      driver_.session().reject_peer(key, refusal, now());
+      return;
+    }
+    state_ = State::admitted;
+  }
+  driver_.session().accept_peer(key, now());
+}
+
+// Empty, or the reason for the client to read.
+std::string ServerClient::admit() {
+  if (std::string refusal = read_client_config(); !refusal.empty()) return refusal;
+  if (std::string refusal = agree_on_cipher(); !refusal.empty()) return refusal;
+  owner_.on_authenticated(*this);
+  auto [assignment, refusal] = context_.addresses.assign(common_name_, config_, index_);
+  if (!assignment) {
+    spdlog::error("{}: {}", label(), refusal);
+    return "no address available";
+  }
+  addresses_ = std::move(assignment);
+  return {};
+}
+
+std::string ServerClient::read_client_config() {
+  const config::ServerOptions& server = context_.options.server;
+  if (server.client_config_dir.empty()) return {};
+  using Verdict = routing::ClientConfigFile::Verdict;
+  const auto file = routing::find_client_config(
+      server.client_config_dir, common_name_,
+      server.ccd_exclusive ? routing::ClientConfigExclusive::yes : routing::ClientConfigExclusive::no);
+  switch (file.verdict) {
+    case Verdict::none:
+      return {};
+    case Verdict::refused:
+      spdlog::warn("{}: no file in client-config-dir, and ccd-exclusive is set", label());
+      return "client is not configured";
+    case Verdict::unreadable:
+      spdlog::error("{}: {}", label(), file.reason);
+      return "client is not configured";
+    case Verdict::found:
+      break;
+  }
+  auto parsed = config::parse_client_config(file.text, file.path.string());
+  for (const auto& warning : parsed.warnings) spdlog::warn("{}", config::format(warning));
+  config_ = std::move(parsed.config);
+  return config_.disabled ? "client is disabled" : "";
+}
+
+std::string ServerClient::agree_on_cipher() {
+  proto::CipherList own = context_.ciphers;
+  if (config_.ciphers) {
+    own.clear();
+    for (const std::string& name : *config_.ciphers) {
+      if (const auto algorithm = crypto::aead_from_name(name)) own.push_back(*algorithm);
+    }
+  }
+  cipher_ = proto::choose_cipher(own, fallback_cipher(context_.options.data), peer_info_, peer_options_);
+  if (!cipher_) return std::string(proto::kNoSharedCipher);
+  flags_ = proto::choose_protocol_flags(peer_info_);
+
+  compression_stub_ =
+      peer_options_.comp_lzo && context_.options.data.framing == config::CompressionFraming::none;
+  if (compression_stub_ && !peer_info_.has_compression_stub_v2())
+    return "compression is not supported by this server";
+  return {};
+}
+
+void ServerClient::handle(proto::Established&& established) {
+  if (established.origin == proto::KeyOrigin::handshake) {
+    connect(established.key);
+  } else {
+    install_key(established.key);
+    spdlog::info("{}: new data keys (key {}), {}", label(), established.key.value,
+                 driver_.session().tls_description());
+  }
+}
+
+void ServerClient::connect(proto::KeyId key) {
+  state_ = State::connected;
+  connected_since_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  driver_.set_peer(index_);
+  context_.data_plane.post(dataplane::AddPeer{index_, driver_.link(), peer_settings(), counters_});
+  install_key(key);
+  context_.data_plane.post(dataplane::SendWithKey{index_, key});
+  owner_.on_connected(*this);
+  spdlog::info("{}: Peer Connection Initiated with {}, {}, data channel {}, address {}{}{}", label(),
+               driver_.link().endpoint.format(), driver_.session().tls_description(), cipher(),
+               addresses_->ipv4 ? addresses_->ipv4->format() : "",
+               addresses_->ipv4 && addresses_->ipv6 ? " and " : "",
+               addresses_->ipv6 ? addresses_->ipv6->address.format() : "");
+  if (push_requested_ || peer_info_.has(proto::ProtoBit::request_push)) answer_push_request();
+}
+
+void ServerClient::install_key(proto::KeyId key) {
+  const auto derivation =
+      flags_.tls_key_export ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf;
+  const auto material = driver_.session().derive_data_keys(key, derivation);
+  if (!material) return leave("data keys could not be derived");
+  const bool has_peer_id = peer_info_.has(proto::ProtoBit::data_v2);
+  context_.data_plane.post(make_data_key(
+      index_, key, *cipher_, *material, crypto::Role::server,
+      has_peer_id ? std::optional(proto::PeerId{index_.value}) : std::nullopt, context_.options.data));
+  bytes_at_rekey_ = counters_->bytes_received.get() + counters_->bytes_sent.get();
+  records_at_rekey_ = counters_->records_received.get() + counters_->records_sent.get();
+}
+
+dataplane::PeerSettings ServerClient::peer_settings() const {
+  const config::Options& options = context_.options;
+  dataplane::PeerSettings settings;
+  settings.wire_id = {index_.value};
+  settings.framing = compression_stub_ ? proto::CompressionFraming::stub_v2 : framing(options.data.framing);
+  const bool stream = driver_.link().stream.has_value();
+  const MssLimits limits = mss_limits(
+      options.link, {.outer_family = driver_.link().endpoint.address().family(),
+                     .transport = stream ? config::Transport::tcp : config::Transport::udp,
+                     .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)});
+  settings.mss_limit_ipv4 = limits.ipv4;
+  settings.mss_limit_ipv6 = limits.ipv6;
+  settings.ping_interval = options.keepalive.ping;
+  settings.receive_timeout = options.keepalive.timeout;
+  return settings;
+}
+
+void ServerClient::handle(proto::MessageReceived&& message) {
+  switch (proto::classify_control_message(message.text).kind) {
+    case proto::ControlMessageKind::push_request:
+      push_requested_ = true;
+      if (connected()) answer_push_request();
+      return;
+    case proto::ControlMessageKind::exit:
+      return leave("the client has left");
+    default:
+      spdlog::debug("{}: control message ignored: {}", label(), message.text);
+  }
+}
+
+void ServerClient::answer_push_request() {
+  const proto::TimePoint moment = proto::Clock::now();
+  if (pushed_at_ && moment - *pushed_at_ < kPushRepeat) return;
+  const bool first = !pushed_at_.has_value();
+  pushed_at_ = moment;
+
+  const auto options = push_list(context_.options, {.config = config_,
+                                                    .addresses = *addresses_,
+                                                    .peer_info = peer_info_,
+                                                    .peer_id = {index_.value},
+                                                    .cipher = *cipher_,
+                                                    .compression_stub = compression_stub_});
+  const auto [error, messages] = proto::format_push_reply(options);
+  if (!error.empty()) return leave("the push list cannot be sent: " + error);
+  for (const std::string& text : messages) {
+    if (!driver_.session().send_message(text, now()))
+      return leave("the push list does not fit the control channel");
+  }
+  if (first && flags_.dynamic_tls_crypt) driver_.session().enable_dynamic_tls_crypt();
+}
+
+void ServerClient::handle(proto::SendKeyChanged&& change) {
+  context_.data_plane.post(dataplane::SendWithKey{index_, change.key});
+}
+
+void ServerClient::handle(proto::KeyRetired&& retired) {
+  context_.data_plane.post(dataplane::RetireKey{index_, retired.key});
+}
+
+void ServerClient::handle(proto::RekeyFailed&& failed) {
+  spdlog::warn("{}: renegotiation failed: {}", label(), printable(failed.reason));
+}
+
+void ServerClient::handle(proto::Failed&& failed) {
+  leave(printable(failed.reason));
+}
+
+// Packets of another session id never reach this session: the server offers them to FirstContact.
+void ServerClient::handle(proto::PeerReset&&) {}
+
+void ServerClient::renew_if_worn() {
+  const config::RenewalOptions& renewal = context_.options.renewal;
+  if (!connected()) return;
+  const auto bytes = counters_->bytes_received.get() + counters_->bytes_sent.get() - bytes_at_rekey_;
+  const auto records = counters_->records_received.get() + counters_->records_sent.get() - records_at_rekey_;
+  if ((renewal.bytes > 0 && bytes >= renewal.bytes) || (renewal.packets > 0 && records >= renewal.packets))
+    start_rekey();
+}
+
+void ServerClient::start_rekey() {
+  driver_.session().start_rekey(now());
+  driver_.pump();
+}
+
+void ServerClient::note_key_used(proto::KeyId key) {
+  driver_.session().note_peer_used_key(key, now());
+  driver_.pump();
+}
+
+void ServerClient::move_to(const tunio::Endpoint& endpoint) {
+  dataplane::Link link = driver_.link();
+  link.endpoint = endpoint;
+  driver_.set_link(link);
+  context_.data_plane.post(dataplane::MovePeer{index_, endpoint});
+}
+
+void ServerClient::send_restart(std::string_view flags) {
+  const std::string text = flags.empty() ? "RESTART" : fmt::format("RESTART,{}", flags);
+  driver_.session().send_message(text, now());
+  driver_.pump();
+}
+
+void ServerClient::leave(const std::string& reason) {
+  if (state_ == State::gone) return;
+  owner_.on_left(*this, reason);
+}
+
+void ServerClient::withdraw() {
+  if (state_ == State::connected) context_.data_plane.post(dataplane::RemovePeer{index_});
+  if (addresses_) context_.addresses.release(*addresses_, index_);
+  state_ = State::gone;
+}
+
+host::ScriptEnvironment ServerClient::environment() const {
+  host::ScriptEnvironment environment;
+  for (const auto& [name, value] : context_.options.scripts.environment) environment.set(name, value);
+  for (const auto& [name, value] : peer_info_.environment()) environment.set_from_peer(name, value);
+  const tunio::Endpoint& remote = driver_.link().endpoint;
+  environment.set("common_name", common_name_);
+  environment.set(remote.address().is_v4() ? "untrusted_ip" : "untrusted_ip6", remote.address().format());
+  environment.set("untrusted_port", std::to_string(remote.port()));
+  environment.set("tls_id_0", certificate_subject_);
+  return environment;
+}
+
+}  // namespace vpnd::control

@@ -1,0 +1,132 @@
+// One client of a server, from its first authenticated packet to its leaving.
+
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proto/cipher_negotiation.hpp"
+#include "proto/peer_info.hpp"
+#include "vpnd/config/client_config.hpp"
+#include "vpnd/config/options.hpp"
+#include "vpnd/control/address_book.hpp"
+#include "vpnd/control/data_plane.hpp"
+#include "vpnd/control/password_verifier.hpp"
+#include "vpnd/control/session_driver.hpp"
+
+namespace vpnd::control {
+
+class ServerClient;
+
+/// What all clients of a server share. Everything referred to outlives them.
+struct ServerContext {
+  asio::io_context& io;
+  const config::Options& options;
+  DataPlane& data_plane;
+  AddressBook& addresses;
+  PasswordVerifier* verifier;  ///< none: certificates decide alone
+  const proto::CipherList& ciphers;
+};
+
+/// Hears of a client's decisive moments.
+class ServerClientOwner {
+ public:
+  virtual ~ServerClientOwner() = default;
+  /// The client has proven who it is and is about to get its addresses: an older connection of it has to go.
+  virtual void on_authenticated(ServerClient& client) = 0;
+  /// Keys and addresses are in place.
+  virtual void on_connected(ServerClient& client) = 0;
+  /// It is over. The client is not to be destroyed before this call has returned.
+  virtual void on_left(ServerClient& client, const std::string& reason) = 0;
+};
+
+class ServerClient final : public SessionOwner, public std::enable_shared_from_this<ServerClient> {
+ public:
+  ServerClient(const ServerContext& context, ServerClientOwner& owner, dataplane::PeerIndex index,
+               dataplane::Link link, proto::SessionId remote_id, std::unique_ptr<proto::Session> session);
+
+  SessionDriver& driver() noexcept { return driver_; }
+  const SessionDriver& driver() const noexcept { return driver_; }
+  dataplane::PeerIndex index() const noexcept { return index_; }
+  proto::SessionId remote_id() const noexcept { return remote_id_; }
+
+  /// Keys are agreed and the client has its addresses.
+  bool connected() const noexcept { return state_ == State::connected; }
+  const std::string& common_name() const noexcept { return common_name_; }
+  const std::string& username() const noexcept { return username_; }
+  const std::optional<Assignment>& addresses() const noexcept { return addresses_; }
+  const dataplane::TrafficCounters& counters() const noexcept { return *counters_; }
+  std::int64_t connected_since() const noexcept { return connected_since_; }
+  std::string_view cipher() const noexcept {
+    return cipher_ ? crypto::aead_name(*cipher_) : std::string_view();
+  }
+
+  /// "name/192.0.2.1:1194", as log lines begin.
+  std::string label() const;
+
+  /// Starts a rekey when so much went through the current key that reneg-bytes or reneg-pkts asks for it.
+  void renew_if_worn();
+  void start_rekey();
+  void note_key_used(proto::KeyId key);
+  /// The client is at another address from now on.
+  void move_to(const tunio::Endpoint& endpoint);
+  /// Tells the client to connect anew (the server is going); `flags` such as "[N]".
+  void send_restart(std::string_view flags);
+  /// Takes back what the client was given. Called by its owner, once.
+  void withdraw();
+
+  void on_session_event(proto::SessionEvent&& event) override;
+
+ private:
+  enum class State : std::uint8_t { handshaking, admitted, connected, gone };
+
+  void handle(proto::AuthenticationRequest&& request);
+  void handle(proto::Established&& established);
+  void handle(proto::MessageReceived&& message);
+  void handle(proto::SendKeyChanged&& change);
+  void handle(proto::KeyRetired&& retired);
+  void handle(proto::RekeyFailed&& failed);
+  void handle(proto::Failed&& failed);
+  void handle(proto::PeerReset&& reset);
+
+  void identify(const proto::AuthenticationRequest& request);
+  void decide(proto::KeyId key, PasswordVerifier::Verdict verdict);
+  std::string admit();
+  std::string read_client_config();
+  std::string agree_on_cipher();
+  void connect(proto::KeyId key);
+  void install_key(proto::KeyId key);
+  dataplane::PeerSettings peer_settings() const;
+  void answer_push_request();
+  void leave(const std::string& reason);
+  host::ScriptEnvironment environment() const;
+
+  const ServerContext& context_;
+  ServerClientOwner& owner_;
+  const dataplane::PeerIndex index_;
+  const proto::SessionId remote_id_;
+  State state_ = State::handshaking;
+
+  std::string common_name_;
+  std::string username_;
+  std::string certificate_subject_;
+  proto::PeerInfo peer_info_;
+  proto::PeerOptionsString peer_options_;
+  config::ClientConfig config_;
+  std::optional<Assignment> addresses_;
+  std::optional<crypto::AeadAlgorithm> cipher_;
+  proto::ProtocolFlags flags_;
+  bool compression_stub_ = false;
+
+  bool push_requested_ = false;
+  std::optional<proto::TimePoint> pushed_at_;
+  std::int64_t connected_since_ = 0;
+  std::uint64_t bytes_at_rekey_ = 0;
+  std::uint64_t records_at_rekey_ = 0;
+  std::shared_ptr<dataplane::TrafficCounters> counters_ = std::make_shared<dataplane::TrafficCounters>();
+  SessionDriver driver_;
+};
+
+}  // namespace vpnd::control

@@ -1,0 +1,151 @@
+#include "vpnd/control/socket_setup.hpp"
+
+#include <fmt/format.h>
+
+#include "vpnd/config/diagnostic.hpp"
+
+namespace vpnd::control {
+
+namespace {
+
+// Without `sndbuf` and `rcvbuf`: room for the bursts of one round trip at some Gbit/s; the kernel's default
+// loses them.
+constexpr std::uint32_t kSocketBuffer = 4 * 1024 * 1024;
+
+tunio::SocketFamily family(config::AddressFamily family) {
+  switch (family) {
+    case config::AddressFamily::any:
+      return tunio::SocketFamily::any;
+    case config::AddressFamily::ipv4:
+      return tunio::SocketFamily::ipv4;
+    case config::AddressFamily::ipv6:
+      return tunio::SocketFamily::ipv6;
+  }
+  return tunio::SocketFamily::any;
+}
+
+tunio::MtuDiscovery mtu_discovery(config::MtuDiscovery wanted) {
+  switch (wanted) {
+    case config::MtuDiscovery::system:
+      return tunio::MtuDiscovery::system_default;
+    case config::MtuDiscovery::no:
+      return tunio::MtuDiscovery::never;
+    case config::MtuDiscovery::maybe:
+      return tunio::MtuDiscovery::want;
+    case config::MtuDiscovery::yes:
+      return tunio::MtuDiscovery::always;
+  }
+  return tunio::MtuDiscovery::system_default;
+}
+
+std::uint32_t buffer_size(const std::optional<std::size_t>& configured, std::uint32_t standard) {
+  return static_cast<std::uint32_t>(configured.value_or(standard));
+}
+
+void set_common(tunio::SocketOptions& socket, const config::SocketOptions& configured,
+                std::uint32_t standard_buffer) {
+  socket.receive_buffer = buffer_size(configured.receive_buffer, standard_buffer);
+  socket.send_buffer = buffer_size(configured.send_buffer, standard_buffer);
+  socket.mark = configured.mark.value_or(0);
+  socket.device = configured.bind_device;
+}
+
+// Where a listener or a client is bound. `any_ipv6`: what no host name means, if not IPv4.
+std::optional<tunio::Endpoint> local_address(const std::string& host, std::uint16_t port,
+                                             tunio::SocketFamily family, const config::Location& where) {
+  if (!host.empty()) {
+    const auto endpoint = tunio::Endpoint::from_text(host, port);
+    if (!endpoint) throw config::ConfigError({where, host, "local must be an IP address"});
+    return endpoint;
+  }
+  return tunio::Endpoint::from_text(family == tunio::SocketFamily::ipv4 ? "0.0.0.0" : "::", port);
+}
+
+void set_listening(tunio::SocketOptions& socket, const config::Options& options,
+                   const config::Listener& listener, std::uint32_t standard_buffer) {
+  set_common(socket, options.socket, standard_buffer);
+  socket.family = family(listener.protocol.family);
+  if (socket.family == tunio::SocketFamily::any && listener.ipv6_only)
+    socket.family = tunio::SocketFamily::ipv6;
+  socket.local = local_address(listener.host, listener.port, socket.family, listener.where);
+  if (!listener.host.empty()) {
+    socket.family = socket.local->address().is_v4() ? tunio::SocketFamily::ipv4 : tunio::SocketFamily::ipv6;
+  }
+}
+
+void set_client(tunio::SocketOptions& socket, const config::Options& options, const config::Remote& remote,
+                const tunio::Endpoint& server, std::uint32_t standard_buffer) {
+  set_common(socket, options.socket, standard_buffer);
+  socket.family = server.address().is_v4() ? tunio::SocketFamily::ipv4 : tunio::SocketFamily::ipv6;
+  const config::LocalBinding& local = remote.link.local;
+  if (local.bind || !local.host.empty()) {
+    socket.local =
+        local_address(local.host, local.bind ? local.port : std::uint16_t{0}, socket.family, remote.where);
+  }
+}
+
+}  // namespace
+
+tunio::UdpOptions udp_options(const config::Options& options, const config::Listener& listener) {
+  tunio::UdpOptions udp;
+  set_listening(udp, options, listener, kSocketBuffer);
+  udp.mtu_discovery = mtu_discovery(options.link.mtu_discovery);
+  return udp;
+}
+
+tunio::TcpListenOptions tcp_listen_options(const config::Options& options, const config::Listener& listener) {
+  tunio::TcpListenOptions tcp;
+  set_listening(tcp, options, listener, 0);  // TCP sizes its buffers itself
+  return tcp;
+}
+
+tunio::UdpOptions udp_options(const config::Options& options, const config::Remote& remote,
+                              const tunio::Endpoint& server) {
+  tunio::UdpOptions udp;
+  set_client(udp, options, remote, server, kSocketBuffer);
+  udp.mtu_discovery = mtu_discovery(remote.link.mtu_discovery);
+  if (!remote.link.accept_any_source) udp.remote = server;
+  return udp;
+}
+
+tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
+                                 const tunio::Endpoint& server) {
+  tunio::SocketOptions tcp;
+  set_client(tcp, options, remote, server, 0);
+  if (tcp.local && remote.link.local.bind && remote.link.local.port == config::kDefaultPort)
+    tcp.local.reset();
+  return tcp;
+}
+
+tunio::IoConfig io_config(const config::Options& options, tunio::UniqueFd tun, tunio::UniqueFd udp) {
+  tunio::IoConfig io;
+  io.tun = std::move(tun);
+  io.udp = std::move(udp);
+  switch (options.batch.io) {
+    case config::IoBackend::automatic:
+      io.engine = tunio::Engine::automatic;
+      break;
+    case config::IoBackend::uring:
+      io.engine = tunio::Engine::io_uring;
+      break;
+    case config::IoBackend::epoll:
+      io.engine = tunio::Engine::epoll;
+      break;
+  }
+  return io;
+}
+
+std::string describe(const tunio::IoCounters& counters) {
+  return fmt::format(
+      "turns={} syscalls={} tun_read={}/{} tun_written={}/{} udp_received={} runs/{} datagrams udp_sent={} "
+      "runs/{} "
+      "datagrams gso_fallbacks={} starved={} tun_write_errors={} send_errors={} send_queue_full={} "
+      "stream_full={}",
+      counters.waits, counters.system_calls, counters.tun_reads, counters.tun_read_bytes, counters.tun_writes,
+      counters.tun_write_bytes, counters.udp_runs_received, counters.udp_datagrams_received,
+      counters.udp_runs_sent, counters.udp_datagrams_sent, counters.gso_fallbacks,
+      counters.receive_starvations, counters.tun_write_errors, counters.udp_send_errors,
+      counters.udp_send_queue_full, counters.stream_write_full);
+}
+
+}  // namespace vpnd::control

@@ -1,0 +1,32 @@
+// Sockets and event loop as the configuration asks for them.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tunio/batch_io.hpp"
+#include "tunio/tcp_socket.hpp"
+#include "tunio/udp_socket.hpp"
+#include "vpnd/config/options.hpp"
+
+namespace vpnd::control {
+
+/// Bytes a TCP connection may hold in the kernel unsent, so that queues stand where packets can be dropped.
+inline constexpr std::uint32_t kUnsentLimit = 128 * 1024;
+
+tunio::UdpOptions udp_options(const config::Options& options, const config::Listener& listener);
+tunio::TcpListenOptions tcp_listen_options(const config::Options& options, const config::Listener& listener);
+
+/// A client's socket towards a server that was resolved to `server`.
+tunio::UdpOptions udp_options(const config::Options& options, const config::Remote& remote,
+                              const tunio::Endpoint& server);
+tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
+                                 const tunio::Endpoint& server);
+
+tunio::IoConfig io_config(const config::Options& options, tunio::UniqueFd tun, tunio::UniqueFd udp);
+
+/// One line for the log.
+std::string describe(const tunio::IoCounters& counters);
+
+}  // namespace vpnd::control

@@ -1,0 +1,215 @@
+// Functions stand in the order in which a packet meets them.
+//   1 cut a run into datagrams, a stream into frames   2 find peer and key   3 open (authenticate, then
+//   replay check) 4 strip framing, recognise pings                   5 check the inner source   6 merge and
+//   write to tun
+
+#include "vpnd/dataplane/inbound.hpp"
+
+#include "proto/compression_framing.hpp"
+#include "proto/opcode.hpp"
+#include "tunio/byte_order.hpp"
+#include "tunio/ip_packet.hpp"
+#include "vpnd/dataplane/mss.hpp"
+
+namespace vpnd::dataplane {
+
+using proto::DropReason;
+
+namespace {
+
+// Data packets are told from control packets by the opcode in the first five bits.
+bool is_data_packet(std::byte first) noexcept {
+  const auto parsed = proto::parse_first_byte(first);
+  return parsed && proto::is_data(parsed->opcode);
+}
+
+bool looks_like_ip(std::span<const std::byte> payload) noexcept {
+  const auto version = std::to_integer<unsigned>(payload.front()) >> 4;
+  return version == 4 || version == 6;
+}
+
+}  // namespace
+
+Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, DropCounters& drops,
+                 InboundObserver& observer, const InboundPolicy& policy)
+    : peers_(peers),
+      io_(io),
+      outbound_(outbound),
+      drops_(drops),
+      observer_(observer),
+      policy_(policy),
+      coalescer_(policy.udp_merging) {}
+
+void Inbound::receive(std::span<const tunio::UdpArrival> runs, proto::TimePoint now) noexcept {
+  now_ = now;
+  for (const tunio::UdpArrival& run : runs) {
+    std::span<std::byte> rest = run.bytes;
+    while (!rest.empty()) {
+      const auto datagram = rest.first(std::min(run.segment_size, rest.size()));
+      rest = rest.subspan(datagram.size());
+      const DropReason drop = take_datagram(datagram, run.source);
+      if (drop != DropReason::none) drops_.count(drop);
+    }
+  }
+  open_pending();
+}
+
+DropReason Inbound::take_datagram(std::span<std::byte> datagram, const tunio::Endpoint& source) noexcept {
+  if (!is_data_packet(datagram.front())) {
+    observer_.on_control_packet({.endpoint = source, .stream = std::nullopt}, datagram);
+    return DropReason::none;
+  }
+  const auto [drop, header] = proto::parse_data_header(datagram);
+  if (drop != DropReason::none) return drop;
+  Peer* const peer = header.peer_id == proto::kNoPeer ? peers_.find(source) : peers_.find(header.peer_id);
+  if (peer == nullptr || peer->link.stream) return DropReason::unknown_peer;
+  if (policy_.sources == InboundPolicy::Sources::only_known && source != peer->link.endpoint) {
+    return DropReason::wrong_address;
+  }
+  return take_data(peer, datagram, source);
+}
+
+void Inbound::receive(std::span<const tunio::StreamArrival> arrivals, proto::TimePoint now) noexcept {
+  now_ = now;
+  for (const tunio::StreamArrival& arrival : arrivals) {
+    Peer* const peer = peers_.find(arrival.stream);
+    const Link link{.endpoint = peer != nullptr ? peer->link.endpoint : tunio::Endpoint(),
+                    .stream = arrival.stream};
+    std::span<std::byte> rest = arrival.frames;
+    while (!rest.empty()) {
+      const std::size_t size = tunio::load_be16(rest.data());
+      const DropReason drop = take_frame(rest.subspan(2, size), peer, link);
+      if (drop != DropReason::none) drops_.count(drop);
+      rest = rest.subspan(2 + size);
+    }
+    open_pending();
+  }
+}
+
+// A stream belongs to one peer, so the peer id in the header is not asked.
+DropReason Inbound::take_frame(std::span<std::byte> frame, Peer* peer, const Link& link) noexcept {
+  if (!is_data_packet(frame.front())) {
+    observer_.on_control_packet(link, frame);
+    return DropReason::none;
+  }
+  if (peer == nullptr) return DropReason::not_established;
+  return take_data(peer, frame, link.endpoint);
+}
+
+DropReason Inbound::take_data(Peer* peer, std::span<std::byte> packet,
+                              const tunio::Endpoint& source) noexcept {
+  const auto first = proto::parse_first_byte(packet.front());
+  KeySlot* const key = peer->key(first->key_id);
+  if (key == nullptr) return DropReason::unknown_key;
+  const bool joins = pending_.count < Pending::kCapacity && key == pending_.key && source == pending_.source;
+  if (!joins) {
+    open_pending();
+    pending_.peer = peer;
+    pending_.key = key;
+    pending_.source = source;
+  }
+  pending_.records[pending_.count++] = {.wire = packet, .plaintext = {}};
+  pending_.bytes += packet.size();
+  return DropReason::none;
+}
+
+void Inbound::open_pending() noexcept {
+  if (pending_.count == 0) return;
+  const auto records = std::span(pending_.records).first(pending_.count);
+  pending_.key->opener->open(records);
+
+  std::size_t authentic = 0;
+  for (const proto::OpenRecord& record : records) {
+    if (record.drop != DropReason::none) {
+      drops_.count(record.drop);
+      continue;
+    }
+    ++authentic;
+    const DropReason drop = deliver(*pending_.peer, record.plaintext);
+    if (drop != DropReason::none) drops_.count(drop);
+  }
+  after_opening(authentic);
+  pending_.key = nullptr;
+  pending_.count = 0;
+  pending_.bytes = 0;
+}
+
+// What the peer as a whole learns from a batch, once. Only authentic records move timers and addresses.
+void Inbound::after_opening(std::size_t authentic) noexcept {
+  Peer& peer = *pending_.peer;
+  KeySlot& key = *pending_.key;
+  if (peer.link.stream && authentic < pending_.count) {
+    // The stream's integrity is lost: nothing after a forged record can be trusted to be where it seems to
+    // be.
+    const auto stream = *peer.link.stream;
+    io_.close_stream(stream);
+    observer_.on_event(StreamEnded{stream, std::make_error_code(std::errc::bad_message)});
+  }
+  if (key.opener->wants_rekey() && !key.wear_reported) {
+    key.wear_reported = true;
+    observer_.on_event(KeyWearsOut{peer.index, key.id});
+  }
+  if (authentic == 0) return;
+
+  peer.last_received = now_;
+  peer.counters->bytes_received.add(pending_.bytes);
+  peer.counters->records_received.add(authentic);
+  if (!key.used_by_peer) {
+    key.used_by_peer = true;
+    observer_.on_event(KeyUsed{peer.index, key.id});
+  }
+  if (!peer.link.stream && pending_.source != peer.link.endpoint && pending_.source != peer.float_reported) {
+    peer.float_reported = pending_.source;
+    observer_.on_event(PeerFloated{peer.index, pending_.source});
+  }
+}
+
+DropReason Inbound::deliver(Peer& peer, std::span<std::byte> plaintext) noexcept {
+  const auto [drop, payload] = proto::strip_framing(peer.settings.framing, plaintext);
+  if (drop != DropReason::none) return drop;
+  if (looks_like_ip(payload)) return deliver_packet(peer, payload);
+  if (proto::is_ping(payload)) return DropReason::none;
+  const auto occ = proto::occ_op(payload);
+  if (!occ) return DropReason::not_ip;
+  if (*occ == proto::kOccExit) observer_.on_event(PeerExited{peer.index});
+  return DropReason::none;
+}
+
+DropReason Inbound::deliver_packet(Peer& peer, std::span<std::byte> payload) noexcept {
+  const auto packet = tunio::IpPacket::parse(payload);
+  if (!packet) return DropReason::malformed;
+  if (!owns_source(peer, packet->source())) return DropReason::foreign_source;
+  if (peer.settings.block_ipv6 && !packet->is_v4()) return DropReason::ipv6_blocked;
+
+  const auto bytes = payload.first(packet->size());
+  clamp_syn(peer.settings, *packet, bytes, tunio::ChecksumState::complete);
+  if (Peer* const to = other_peer_for(peer, packet->destination())) return outbound_.forward(*to, bytes);
+  add_to_tun(bytes);
+  peer.counters->tun_bytes_written.add(bytes.size());
+  return DropReason::none;
+}
+
+bool Inbound::owns_source(const Peer& peer, const tunio::IpAddress& source) noexcept {
+  if (routes_ == nullptr) return true;
+  return routes_->find(source) == peer.index;
+}
+
+Peer* Inbound::other_peer_for(const Peer& from, const tunio::IpAddress& destination) noexcept {
+  if (!policy_.client_to_client || routes_ == nullptr) return nullptr;
+  const auto index = routes_->find(destination);
+  return index && *index != from.index ? peers_.at(*index) : nullptr;
+}
+
+void Inbound::add_to_tun(std::span<std::byte> packet) noexcept {
+  if (coalescer_.add(packet, tunio::InnerChecksum::unverified)) return;
+  finish();
+  io_.flush();
+  clear();
+  (void)coalescer_.add(packet, tunio::InnerChecksum::unverified);  // empty now: there is room
+}
+
+void Inbound::finish() noexcept {
+  if (!coalescer_.empty()) io_.write_tun(coalescer_.finish());
+}
+
+}  // namespace vpnd::dataplane

@@ -1,0 +1,90 @@
+// Inbound: network → tun. Datagrams of one peer and key that follow one another are opened as one batch; what
+// they hold is merged into super-packets and written to tun once per turn. Belongs to one worker thread;
+// nothing here allocates or locks.
+
+#pragma once
+
+#include <array>
+#include <functional>
+#include <span>
+
+#include "proto/data_channel.hpp"
+#include "tunio/batch_io.hpp"
+#include "tunio/coalescer.hpp"
+#include "vpnd/dataplane/outbound.hpp"
+#include "vpnd/dataplane/peer_table.hpp"
+#include "vpnd/dataplane/traffic_counters.hpp"
+
+namespace vpnd::dataplane {
+
+struct InboundPolicy {
+  /// Whether DATA_V1, which names no peer, is matched by its source address alone, and a peer may change its
+  /// address.
+  enum class Sources : std::uint8_t { only_known, any_authentic };
+  Sources sources = Sources::any_authentic;
+  bool client_to_client = false;  ///< hand packets for another peer straight to it, instead of to tun
+  tunio::Coalescer::UdpMerging udp_merging = tunio::Coalescer::UdpMerging::off;
+};
+
+/// What inbound packets give rise to besides packets. Called on the worker's thread.
+class InboundObserver {
+ public:
+  virtual ~InboundObserver() = default;
+  /// A control-channel packet, not authenticated. The bytes are valid during the call.
+  virtual void on_control_packet(const Link& from, std::span<const std::byte> packet) = 0;
+  virtual void on_event(Event&& event) = 0;
+};
+
+class Inbound {
+ public:
+  Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, DropCounters& drops,
+          InboundObserver& observer, const InboundPolicy& policy);
+
+  /// Without routes no inner source address is checked (a client trusts its server's packets).
+  void set_routes(const routing::RouteTable* routes) noexcept { routes_ = routes; }
+
+  void receive(std::span<const tunio::UdpArrival> runs, proto::TimePoint now) noexcept;
+  void receive(std::span<const tunio::StreamArrival> arrivals, proto::TimePoint now) noexcept;
+
+  /// Queues everything for tun. The BatchIo must be flushed before clear(), and arrivals stay until then.
+  void finish() noexcept;
+  void clear() noexcept { coalescer_.clear(); }
+
+ private:
+  // Data packets of one peer and key that wait to be opened together.
+  struct Pending {
+    static constexpr std::size_t kCapacity = tunio::kMaxSegmentsPerRun;
+    Peer* peer = nullptr;
+    KeySlot* key = nullptr;
+    tunio::Endpoint source;
+    std::array<proto::OpenRecord, kCapacity> records;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+  };
+
+  proto::DropReason take_datagram(std::span<std::byte> datagram, const tunio::Endpoint& source) noexcept;
+  proto::DropReason take_frame(std::span<std::byte> frame, Peer* peer, const Link& link) noexcept;
+  proto::DropReason take_data(Peer* peer, std::span<std::byte> packet,
+                              const tunio::Endpoint& source) noexcept;
+  void open_pending() noexcept;
+  void after_opening(std::size_t authentic) noexcept;
+  proto::DropReason deliver(Peer& peer, std::span<std::byte> plaintext) noexcept;
+  proto::DropReason deliver_packet(Peer& peer, std::span<std::byte> payload) noexcept;
+  bool owns_source(const Peer& peer, const tunio::IpAddress& source) noexcept;
+  Peer* other_peer_for(const Peer& from, const tunio::IpAddress& destination) noexcept;
+  void add_to_tun(std::span<std::byte> packet) noexcept;
+
+  PeerTable& peers_;
+  tunio::BatchIo& io_;
+  Outbound& outbound_;
+  DropCounters& drops_;
+  InboundObserver& observer_;
+  const InboundPolicy policy_;
+  const routing::RouteTable* routes_ = nullptr;
+  proto::TimePoint now_{};
+
+  Pending pending_;
+  tunio::Coalescer coalescer_;
+};
+
+}  // namespace vpnd::dataplane

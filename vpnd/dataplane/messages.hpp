@@ -1,0 +1,169 @@
+// What the control thread and a worker say to each other. Commands go to the worker, events come back;
+// control-channel packets travel apart, in a bounded box of their own, since strangers can send those in any
+// number.
+
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <variant>
+#include <vector>
+
+#include "proto/compression_framing.hpp"
+#include "proto/data_channel.hpp"
+#include "proto/ids.hpp"
+#include "tunio/batch_io.hpp"
+#include "tunio/endpoint.hpp"
+#include "tunio/unique_fd.hpp"
+#include "vpnd/dataplane/traffic_counters.hpp"
+#include "vpnd/routing/route_table.hpp"
+
+namespace vpnd::dataplane {
+
+/// A peer's slot in the worker's table. On a server it equals the peer id on the wire; a client has one peer,
+/// slot 0, whatever id the server gave it.
+using routing::PeerIndex;
+
+/// Where a peer is reached: a UDP address, or a TCP stream (then `endpoint` is only for people to read).
+struct Link {
+  tunio::Endpoint endpoint;
+  std::optional<tunio::StreamId> stream;
+};
+
+/// What the worker has to know of a peer besides its keys.
+struct PeerSettings {
+  proto::PeerId wire_id;  ///< in the header of what is sent to it
+  proto::CompressionFraming framing = proto::CompressionFraming::none;
+  std::uint16_t mss_limit_ipv4 = 0;  ///< of SYN segments; 0 = as they come
+  std::uint16_t mss_limit_ipv6 = 0;
+  bool block_ipv6 = false;
+  std::chrono::seconds ping_interval{0};    ///< send a ping after this silence; 0 = never
+  std::chrono::seconds receive_timeout{0};  ///< report PeerSilent; 0 = never
+};
+
+// ---- commands ----
+
+struct AddPeer {
+  PeerIndex index;
+  Link link;
+  PeerSettings settings;
+  std::shared_ptr<TrafficCounters> counters;
+};
+struct RemovePeer {
+  PeerIndex index;
+};
+struct UpdatePeer {
+  PeerIndex index;
+  PeerSettings settings;
+};
+/// Moves a UDP peer to an address that the control thread has agreed to.
+struct MovePeer {
+  PeerIndex index;
+  tunio::Endpoint endpoint;
+};
+struct AddKey {
+  PeerIndex index;
+  proto::KeyId key;
+  std::unique_ptr<proto::DataSealer> sealer;
+  std::unique_ptr<proto::DataOpener> opener;
+};
+struct SendWithKey {
+  PeerIndex index;
+  proto::KeyId key;
+};
+struct RetireKey {
+  PeerIndex index;
+  proto::KeyId key;
+};
+/// Replaces the table of who owns which inner addresses. A worker without one sends everything to peer 0 (a
+/// client).
+struct SetRoutes {
+  std::shared_ptr<const routing::RouteTable> routes;
+};
+struct SendControl {
+  Link link;
+  std::optional<PeerIndex> peer;  ///< whose ping timer this packet resets
+  std::vector<std::byte> packet;
+};
+/// Seals and sends one payload of our own (an OCC exit message) to a peer.
+struct SendPayload {
+  PeerIndex index;
+  std::vector<std::byte> payload;
+};
+/// Exchanges the UDP socket, or takes it away: a client that connects anew.
+struct ReplaceUdp {
+  tunio::UniqueFd socket;
+};
+/// Exchanges the tun device, or takes it away.
+struct ReplaceTun {
+  tunio::UniqueFd queue;
+};
+struct AddStream {
+  tunio::UniqueFd socket;
+  tunio::Endpoint remote;
+};
+struct CloseStream {
+  tunio::StreamId stream;
+};
+struct Stop {};
+
+using Command =
+    std::variant<AddPeer, RemovePeer, UpdatePeer, MovePeer, AddKey, SendWithKey, RetireKey, SetRoutes,
+                 SendControl, SendPayload, ReplaceUdp, ReplaceTun, AddStream, CloseStream, Stop>;
+
+// ---- events ----
+
+struct StreamOpened {
+  tunio::StreamId stream;
+  tunio::Endpoint remote;
+};
+struct StreamEnded {
+  tunio::StreamId stream;
+  std::error_code reason;
+};
+/// An authenticated packet of this peer came from another address.
+struct PeerFloated {
+  PeerIndex index;
+  tunio::Endpoint endpoint;
+};
+/// Nothing authenticated arrived for `receive_timeout`; repeated every second while it lasts.
+struct PeerSilent {
+  PeerIndex index;
+};
+/// The peer said goodbye in the data channel (OCC exit).
+struct PeerExited {
+  PeerIndex index;
+};
+/// The first authenticated packet under a key.
+struct KeyUsed {
+  PeerIndex index;
+  proto::KeyId key;
+};
+/// A usage limit of the key comes near: renegotiate.
+struct KeyWearsOut {
+  PeerIndex index;
+  proto::KeyId key;
+};
+/// The worker cannot go on (the tun device is gone).
+struct WorkerFailed {
+  std::string reason;
+};
+
+using Event = std::variant<StreamOpened, StreamEnded, PeerFloated, PeerSilent, PeerExited, KeyUsed,
+                           KeyWearsOut, WorkerFailed>;
+
+/// One control-channel packet as it came, not yet authenticated. Fixed size: a stranger's packet allocates
+/// nothing.
+struct ControlPacket {
+  static constexpr std::size_t kMaxSize = 2048;
+  Link link;
+  std::uint16_t size = 0;
+  std::array<std::byte, kMaxSize> bytes;
+};
+
+}  // namespace vpnd::dataplane

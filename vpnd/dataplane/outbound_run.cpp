@@ -1,0 +1,39 @@
+#include "vpnd/dataplane/outbound_run.hpp"
+
+namespace vpnd::dataplane {
+
+void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead) noexcept {
+  buffer_ = std::move(buffer);
+  kind_ = kind;
+  overhead_ = overhead;
+  used_ = 0;
+  datagram_size_ = 0;
+  closed_ = false;
+  count_ = 0;
+}
+
+bool OutboundRun::takes(std::size_t payload_size) const noexcept {
+  const std::size_t record_size = overhead_ + payload_size;
+  if (count_ == records_.size() || used_ + prefix_size() + record_size > tunio::kMaxRunBytes) return false;
+  if (kind_ == Kind::frames || count_ == 0) return true;
+  return !closed_ && record_size <= datagram_size_;
+}
+
+void OutboundRun::add(const std::byte* payload, std::size_t payload_size) noexcept {
+  const std::size_t record_size = overhead_ + payload_size;
+  if (kind_ == Kind::frames) {
+    end()[0] = static_cast<std::byte>(record_size >> 8);
+    end()[1] = static_cast<std::byte>(record_size & 0xff);
+  }
+  records_[count_++] = {.plaintext = payload, .size = payload_size, .wire = end() + prefix_size()};
+  if (datagram_size_ == 0) datagram_size_ = record_size;
+  closed_ = record_size < datagram_size_;
+  used_ += prefix_size() + record_size;
+}
+
+std::size_t OutboundRun::wire_size(std::size_t count) const noexcept {
+  if (count == count_) return used_;
+  return static_cast<std::size_t>(records_[count].wire - buffer_.data()) - prefix_size();
+}
+
+}  // namespace vpnd::dataplane

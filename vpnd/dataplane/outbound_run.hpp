@@ -1,0 +1,62 @@
+// The records of one peer that leave with one system call: datagrams of one size for UDP_SEGMENT, or frames
+// of a TCP stream. They lie back to back in one buffer, each with room for its header and tag; payloads
+// either are written into their place (then sealing is in place) or stay where tun put them (then sealing
+// copies).
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "proto/data_channel.hpp"
+#include "tunio/batch_io.hpp"
+#include "tunio/buffer_pool.hpp"
+
+namespace vpnd::dataplane {
+
+/// A run being filled. Reused: start() begins the next one.
+class OutboundRun {
+ public:
+  enum class Kind : std::uint8_t { datagrams, frames };
+
+  void start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead) noexcept;
+
+  /// Whether a payload of this size can join: all datagrams of a run are equal but the last, which may be
+  /// shorter.
+  [[nodiscard]] bool takes(std::size_t payload_size) const noexcept;
+
+  /// Where the payload of the next record stands when it is sealed in place. Only after takes() said yes.
+  [[nodiscard]] std::byte* payload_place() const noexcept { return end() + prefix_size() + overhead_; }
+
+  /// Adds a record whose payload was written to payload_place().
+  void add_in_place(std::size_t payload_size) noexcept { add(payload_place(), payload_size); }
+  /// Adds a record whose payload stays where it is until the run is sealed.
+  void add(const std::byte* payload, std::size_t payload_size) noexcept;
+
+  [[nodiscard]] std::span<const proto::PlainRecord> records() const noexcept {
+    return std::span(records_).first(count_);
+  }
+  /// Bytes of the first `count` records on the wire, frame lengths included.
+  [[nodiscard]] std::size_t wire_size(std::size_t count) const noexcept;
+  [[nodiscard]] std::size_t datagram_size() const noexcept { return datagram_size_; }
+  [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  [[nodiscard]] tunio::Buffer take_buffer() noexcept { return std::move(buffer_); }
+  /// Gives the buffer back, if it was not taken.
+  void discard() noexcept { buffer_.reset(); }
+
+ private:
+  [[nodiscard]] std::byte* end() const noexcept { return buffer_.data() + used_; }
+  [[nodiscard]] std::size_t prefix_size() const noexcept { return kind_ == Kind::frames ? 2 : 0; }
+
+  tunio::Buffer buffer_;
+  Kind kind_ = Kind::datagrams;
+  std::size_t overhead_ = 0;
+  std::size_t used_ = 0;
+  std::size_t datagram_size_ = 0;  // of all but the last; 0 while the run is empty
+  bool closed_ = false;            // a shorter datagram ended the run
+  std::size_t count_ = 0;
+  std::array<proto::PlainRecord, tunio::kMaxSegmentsPerRun> records_;
+};
+
+}  // namespace vpnd::dataplane

@@ -1,0 +1,68 @@
+#include "vpnd/dataplane/peer_table.hpp"
+
+namespace vpnd::dataplane {
+
+namespace {
+
+template <typename Map, typename Key>
+Peer* look_up(Map& map, const Key& key) noexcept {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : found->second;
+}
+
+}  // namespace
+
+Peer* PeerTable::find(const tunio::Endpoint& endpoint) noexcept {
+  return own_ == crypto::Role::client ? at(PeerIndex{0}) : look_up(by_endpoint_, endpoint);
+}
+
+Peer* PeerTable::find(tunio::StreamId stream) noexcept {
+  return look_up(by_stream_, stream.value);
+}
+
+Peer& PeerTable::add(const AddPeer& command, proto::TimePoint now) {
+  remove(command.index);
+  if (command.index.value >= peers_.size()) peers_.resize(command.index.value + 1);
+  auto peer = std::make_unique<Peer>();
+  peer->index = command.index;
+  peer->link = command.link;
+  peer->settings = command.settings;
+  peer->counters = command.counters;
+  peer->last_sent = now;
+  peer->last_received = now;
+  Peer& added = *(peers_[command.index.value] = std::move(peer));
+  index_link(added);
+  return added;
+}
+
+void PeerTable::remove(PeerIndex index) noexcept {
+  const Peer* const peer = at(index);
+  if (peer == nullptr) return;
+  forget_link(*peer);
+  peers_[index.value].reset();
+}
+
+void PeerTable::move(Peer& peer, const tunio::Endpoint& endpoint) {
+  forget_link(peer);
+  peer.link.endpoint = endpoint;
+  index_link(peer);
+}
+
+void PeerTable::index_link(Peer& peer) {
+  if (peer.link.stream) {
+    by_stream_[peer.link.stream->value] = &peer;
+  } else {
+    by_endpoint_[peer.link.endpoint] = &peer;
+  }
+}
+
+// Another peer may have taken over the address meanwhile, so only an entry that is still this peer's goes.
+void PeerTable::forget_link(const Peer& peer) noexcept {
+  if (peer.link.stream) {
+    if (look_up(by_stream_, peer.link.stream->value) == &peer) by_stream_.erase(peer.link.stream->value);
+  } else if (look_up(by_endpoint_, peer.link.endpoint) == &peer) {
+    by_endpoint_.erase(peer.link.endpoint);
+  }
+}
+
+}  // namespace vpnd::dataplane

@@ -1,0 +1,86 @@
+// The worker's side of its peers: where they are, their keys and timers. Belongs to one worker thread.
+
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "crypto/role.hpp"
+#include "proto/data_channel.hpp"
+#include "proto/time.hpp"
+#include "vpnd/dataplane/messages.hpp"
+
+namespace vpnd::dataplane {
+
+class OutboundRun;
+
+/// One data-channel key in both directions.
+struct KeySlot {
+  proto::KeyId id;
+  std::unique_ptr<proto::DataSealer> sealer;
+  std::unique_ptr<proto::DataOpener> opener;
+  bool used_by_peer = false;   ///< KeyUsed was reported
+  bool wear_reported = false;  ///< KeyWearsOut was reported
+};
+
+/// What the worker knows of one peer. An idle peer holds no buffer.
+struct Peer {
+  PeerIndex index;
+  Link link;
+  PeerSettings settings;
+  std::shared_ptr<TrafficCounters> counters;
+
+  std::array<std::unique_ptr<KeySlot>, proto::kMaxKeyId + 1> keys;
+  KeySlot* sending = nullptr;  ///< one of `keys`, or none yet
+
+  proto::TimePoint last_sent{};
+  proto::TimePoint last_received{};  ///< of something authenticated
+  tunio::Endpoint float_reported;    ///< so that a run from a new address makes one event, not many
+  OutboundRun* run = nullptr;        ///< being filled in this turn
+
+  KeySlot* key(proto::KeyId id) noexcept { return keys[id.value].get(); }
+};
+
+/// Finds peers by what a packet shows: the peer id on a server, the only peer on a client, the address for
+/// DATA_V1, the stream over TCP.
+class PeerTable {
+ public:
+  explicit PeerTable(crypto::Role own) noexcept : own_(own) {}
+
+  Peer* at(PeerIndex index) noexcept {
+    return index.value < peers_.size() ? peers_[index.value].get() : nullptr;
+  }
+  Peer* find(proto::PeerId wire_id) noexcept {
+    return at(own_ == crypto::Role::client ? PeerIndex{0} : PeerIndex{wire_id.value});
+  }
+  Peer* find(const tunio::Endpoint& endpoint) noexcept;
+  Peer* find(tunio::StreamId stream) noexcept;
+
+  /// Replaces whoever had that index before.
+  Peer& add(const AddPeer& command, proto::TimePoint now);
+  void remove(PeerIndex index) noexcept;
+  void move(Peer& peer, const tunio::Endpoint& endpoint);
+
+  /// Calls `visit` with every peer.
+  template <typename Visitor>
+  void for_each(Visitor&& visit) {
+    for (const auto& peer : peers_) {
+      if (peer) visit(*peer);
+    }
+  }
+
+ private:
+  void index_link(Peer& peer);
+  void forget_link(const Peer& peer) noexcept;
+
+  const crypto::Role own_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::unordered_map<tunio::Endpoint, Peer*> by_endpoint_;
+  std::unordered_map<std::uint32_t, Peer*> by_stream_;
+};
+
+}  // namespace vpnd::dataplane

@@ -1,0 +1,57 @@
+#include "vpnd/dataplane/worker.hpp"
+
+#include <pthread.h>
+
+#include <future>
+
+#include "vpnd/dataplane/worker_loop.hpp"
+
+namespace vpnd::dataplane {
+
+Worker::Worker(WorkerConfig config, std::function<void()> notify, const IoFactory& make_io)
+    : commands_(0, [this] { io_->wake(); }),
+      events_(0, notify),
+      control_packets_(config.control_packets, notify) {
+  std::promise<void> started;
+  auto outcome = started.get_future();
+  thread_ = std::thread([this, &started, &make_io, config = std::move(config)]() mutable {
+    run(std::move(config), make_io,
+        [&started](std::exception_ptr error) { error ? started.set_exception(error) : started.set_value(); });
+  });
+  try {
+    outcome.get();
+  } catch (...) {
+    thread_.join();
+    throw;
+  }
+}
+
+Worker::~Worker() {
+  commands_.post(Stop{});
+  thread_.join();
+}
+
+// An io_uring made with SINGLE_ISSUER belongs to the thread that made it, so everything is made here.
+void Worker::run(WorkerConfig config, const IoFactory& make_io,
+                 std::function<void(std::exception_ptr)> started) {
+  pthread_setname_np(pthread_self(), "vpnd-worker");
+  std::unique_ptr<Loop> loop;
+  try {
+    auto buffers = std::make_unique<tunio::BufferPool>(config.buffers);
+    auto io = make_io(std::move(config.io), data_path_);
+    io_ = io.get();
+    loop = std::make_unique<Loop>(*this, config, std::move(io), std::move(buffers));
+  } catch (...) {
+    started(std::current_exception());
+    return;
+  }
+  started(nullptr);
+  loop->run();
+}
+
+tunio::IoCounters Worker::io_counters() const {
+  const std::lock_guard lock(counters_mutex_);
+  return counters_;
+}
+
+}  // namespace vpnd::dataplane

@@ -1,0 +1,203 @@
+// The daemon as a table of contents: read the configuration, do what needs privileges, give them up, run
+// until a signal.
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vpnd/config/help.hpp"
+#include "vpnd/config/load.hpp"
+#include "vpnd/control/client.hpp"
+#include "vpnd/control/logging.hpp"
+#include "vpnd/control/server.hpp"
+#include "vpnd/generate_key.hpp"
+#include "vpnd/host/background_start.hpp"
+#include "vpnd/host/pid_file.hpp"
+#include "vpnd/host/privileges.hpp"
+#include "vpnd/host/service_manager.hpp"
+
+namespace vpnd {
+namespace {
+
+constexpr int kUsageError = 1;
+
+// Runs one instance and turns signals into calls.
+class Daemon final : public control::InstanceObserver {
+ public:
+  explicit Daemon(const config::Options& options)
+      : options_(options), signals_(context_, SIGTERM, SIGINT, SIGUSR1), watchdog_(context_) {
+    signals_.add(SIGUSR2);
+    signals_.add(SIGHUP);
+    if (options.mode == config::Mode::server) {
+      instance_ = std::make_unique<control::Server>(context_, options);
+    } else {
+      instance_ = std::make_unique<control::Client>(context_, options);
+    }
+  }
+
+  /// What must happen with the privileges the process was started with.
+  void prepare() {
+    instance_->prepare();
+    if (!options_.process.user.empty() || !options_.process.group.empty()) {
+      host::drop_privileges({.user = options_.process.user,
+                             .group = options_.process.group,
+                             .keep_capabilities = {CAP_NET_ADMIN},
+                             .new_privileges = host::NewPrivileges::allowed});
+    }
+    host::forbid_core_dumps();
+  }
+
+  enum class End { exit, reload };
+  struct Result {
+    End end;
+    bool clean;
+  };
+
+  Result run() {
+    await_signal();
+    feed_watchdog();
+    instance_->start(*this);
+    context_.run();
+    instance_.reset();
+    return {reload_ ? End::reload : End::exit, clean_};
+  }
+
+  void on_ready(const std::string& status) override { service_.ready(status); }
+
+  void on_ended(const control::Outcome& outcome) override {
+    clean_ = outcome.clean;
+    service_.stopping(outcome.reason);
+    outcome.clean ? spdlog::info("{}", outcome.reason) : spdlog::error("{}", outcome.reason);
+    context_.stop();
+  }
+
+ private:
+  void await_signal() {
+    signals_.async_wait([this](const asio::error_code& error, int signal) {
+      if (error) return;
+      act_on(signal);
+      await_signal();
+    });
+  }
+
+  void act_on(int signal) {
+    switch (signal) {
+      case SIGUSR1:
+        return instance_->restart();
+      case SIGUSR2:
+        return instance_->log_statistics();
+      case SIGHUP:
+        spdlog::info("SIGHUP: the configuration is read again");
+        service_.reloading();
+        reload_ = true;
+        return instance_->stop();
+      default:
+        spdlog::info("{}[soft,] received, process exiting", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        reload_ = false;
+        return instance_->stop();
+    }
+  }
+
+  void feed_watchdog() {
+    const auto interval = service_.watchdog_interval();
+    if (!interval) return;
+    service_.watchdog();
+    watchdog_.expires_after(*interval / 2);
+    watchdog_.async_wait([this](const asio::error_code& error) {
+      if (!error) feed_watchdog();
+    });
+  }
+
+  const config::Options& options_;
+  asio::io_context context_;
+  asio::signal_set signals_;
+  asio::steady_timer watchdog_;
+  host::ServiceManager service_;
+  std::unique_ptr<control::Instance> instance_;
+  bool reload_ = false;
+  bool clean_ = true;
+};
+
+void change_directory(const config::Options& options) {
+  const auto& directory = options.process.directory;
+  if (!directory.empty() && ::chdir(directory.c_str()) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cd " + directory.string());
+  }
+}
+
+void log_start(const config::Loaded& loaded) {
+  spdlog::info("vpnd " VPND_VERSION " [OpenVPN protocol, io_uring, batched tun]");
+  for (const config::Diagnostic& warning : loaded.warnings) spdlog::warn("{}", config::format(warning));
+}
+
+int run_daemon(const std::vector<std::string>& arguments, config::Loaded loaded) {
+  const config::ProcessOptions process = loaded.options.process;
+  change_directory(loaded.options);
+  std::optional<host::BackgroundStart> background;
+  if (process.daemon_name && !host::ServiceManager().supervised()) background.emplace();
+  if (process.nice && ::nice(*process.nice) == -1) spdlog::warn("nice {} was refused", *process.nice);
+  control::set_up_logging(loaded.options.log, process.daemon_name);
+  std::optional<host::PidFile> pid_file;
+  if (!process.pid_file.empty()) pid_file.emplace(process.pid_file);
+  try {
+    while (true) {
+      log_start(loaded);
+      Daemon daemon(loaded.options);
+      daemon.prepare();
+      if (background) background->succeeded();
+      background.reset();
+      const auto [end, clean] = daemon.run();
+      if (end == Daemon::End::exit) return clean ? 0 : 1;
+      loaded = config::load(arguments);
+      control::set_up_logging(loaded.options.log, process.daemon_name);
+    }
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    if (background) background->failed(error.what());
+    host::ServiceManager().failed(EINVAL, error.what());
+    return kUsageError;
+  }
+}
+
+int run(const std::vector<std::string>& arguments) {
+  config::Loaded loaded = config::load(arguments);
+  switch (loaded.options.process.action) {
+    case config::Action::show_help:
+      fmt::print("{}", config::help_text());
+      return 0;
+    case config::Action::show_version:
+      fmt::print("vpnd " VPND_VERSION " x86_64-linux-gnu\n");
+      return 0;
+    case config::Action::check_config:
+      fmt::print("{}", config::check_report(loaded));
+      return 0;
+    case config::Action::generate_key:
+      return generate_key(*loaded.options.process.generate_key);
+    case config::Action::run:
+      break;
+  }
+  return run_daemon(arguments, std::move(loaded));
+}
+
+}  // namespace
+}  // namespace vpnd
+
+int main(int argc, char** argv) {
+  try {
+    return vpnd::run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return vpnd::kUsageError;
+  }
+}
