@@ -22,22 +22,39 @@ enum class Copy : bool { no, yes };
 // Below this the set-up of the vector loop costs more than it saves.
 constexpr std::size_t kVectorMinimum = 128;
 
-template <Copy copy>
-std::uint64_t sum_scalar(const std::byte* from, std::byte* to, std::size_t size) noexcept {
-  std::uint64_t sum = 0;
-  for (; size >= 8; from += 8, size -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, from, 8);
-    if constexpr (copy == Copy::yes) {
-      std::memcpy(to, &word, 8);
-      to += 8;
-    }
-    sum += (word & 0xffffffff) + (word >> 32);
+// Adds the next Word of memory, and copies it if wanted; advances both pointers.
+template <typename Word, Copy copy>
+std::uint64_t take(const std::byte*& from, std::byte*& to) noexcept {
+  Word word;
+  std::memcpy(&word, from, sizeof word);
+  from += sizeof word;
+  if constexpr (copy == Copy::yes) {
+    std::memcpy(to, &word, sizeof word);
+    to += sizeof word;
   }
-  std::uint64_t rest = 0;  // zeros behind an odd end, as RFC 1071 wants
-  std::memcpy(&rest, from, size);
-  if constexpr (copy == Copy::yes) std::memcpy(to, from, size);
-  return sum + (rest & 0xffffffff) + (rest >> 32);
+  if constexpr (sizeof word == 8) return (word & 0xffffffff) + (word >> 32);
+  return word;
+}
+
+// Inlined, so that the AVX2 version has an AVX2 version of it for its tail: g++ 12 calls the plain one
+// without vzeroupper, which costs 130 ns where that one uses SSE.
+template <Copy copy>
+[[gnu::always_inline]] inline std::uint64_t sum_scalar(const std::byte* from, std::byte* to,
+                                                       std::size_t size) noexcept {
+  std::uint64_t sum = 0;
+  for (; size >= 8; size -= 8) sum += take<std::uint64_t, copy>(from, to);
+  if ((size & 4) != 0) sum += take<std::uint32_t, copy>(from, to);
+  if ((size & 2) != 0) sum += take<std::uint16_t, copy>(from, to);
+  if ((size & 1) == 0) return sum;
+  std::uint16_t last = 0;  // RFC 1071: a zero stands behind an odd end
+  std::memcpy(&last, from, 1);
+  if constexpr (copy == Copy::yes) *to = *from;
+  return sum + last;
+}
+
+template <Copy copy>
+std::uint64_t sum_plain(const std::byte* from, std::byte* to, std::size_t size) noexcept {
+  return sum_scalar<copy>(from, to, size);
 }
 
 #if defined(__x86_64__)
@@ -78,7 +95,7 @@ SumFunction choose_sum() noexcept {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2")) return sum_avx2<copy>;
 #endif
-  return sum_scalar<copy>;
+  return sum_plain<copy>;
 }
 
 const SumFunction kSum = choose_sum<Copy::no>();
