@@ -1,5 +1,5 @@
-// The address pool's persist file: whatever is in it, it is read without a fault, and what was read can be written and
-// read again.
+// The address pool's persist file: whatever is in it, it is read without a fault, and what was read can be
+// written and read again.
 
 #include <cstddef>
 #include <cstdint>
