@@ -66,6 +66,9 @@ std::string_view suggestion(std::string_view misspelt) {
   std::string_view name;
   for (const Directive* directive : all_directives()) {
     if (!is_documented(*directive)) continue;
+    const std::size_t shorter = std::min(misspelt.size(), directive->name.size());
+    if (std::max(misspelt.size(), directive->name.size()) - shorter > fewest)
+      continue;  // at least so many steps
     const std::size_t steps = distance(misspelt, directive->name);
     // Among equals, the beginning decides: people know how a word starts.
     const std::size_t start = common_start(misspelt, directive->name);

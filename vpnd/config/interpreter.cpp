@@ -9,8 +9,8 @@ namespace vpnd::config {
 
 namespace {
 
-constexpr unsigned kMaxDepth = 10;       // as OpenVPN
-constexpr std::size_t kMaxErrors = 100;  // more than anybody reads
+constexpr unsigned kMaxDepth = 10;      // as OpenVPN
+constexpr std::size_t kMaxErrors = 30;  // more than anybody reads at a time
 
 std::string why_not_here(const Directive& directive, Contexts context) {
   if (directive.contexts == kPushed) return "only a server pushes it; remove it";
