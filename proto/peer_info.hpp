@@ -70,6 +70,8 @@ class PeerInfo {
 
   std::optional<std::string_view> find(std::string_view name) const;
   bool has(ProtoBit bit) const { return (proto_bits_ & proto_mask(bit)) != 0; }
+  // From now on as if the other side had not announced this.
+  void forget(ProtoBit bit) { proto_bits_ &= ~proto_mask(bit); }
   std::uint32_t proto_bits() const { return proto_bits_; }  // 0 when IV_PROTO is absent or no number
   std::optional<std::string_view> ciphers() const { return find("IV_CIPHERS"); }
   std::uint32_t ncp() const { return number("IV_NCP"); }  // 0 when absent

@@ -11,6 +11,7 @@
 #include <asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,11 +50,16 @@ class Daemon final : public control::InstanceObserver {
   /// What must happen with the privileges the process was started with.
   void prepare() {
     instance_->prepare();
-    if (!options_.process.user.empty() || !options_.process.group.empty()) {
-      host::drop_privileges({.user = options_.process.user,
-                             .group = options_.process.group,
-                             .keep_capabilities = {CAP_NET_ADMIN},
-                             .new_privileges = host::NewPrivileges::allowed});
+    const bool has_scripts = options_.scripts.up || options_.scripts.down || options_.scripts.route_up ||
+                             options_.scripts.route_pre_down || options_.server.password_verifier;
+    const host::PrivilegeRequest request{
+        .user = options_.process.user,
+        .group = options_.process.group,
+        .keep_capabilities = {CAP_NET_ADMIN},
+        .new_privileges = has_scripts ? host::NewPrivileges::allowed : host::NewPrivileges::forbidden};
+    if (!request.user.empty() || !request.group.empty()) {
+      hand_over_files(request);
+      host::drop_privileges(request);
     }
     host::forbid_core_dumps();
   }
@@ -83,6 +89,19 @@ class Daemon final : public control::InstanceObserver {
   }
 
  private:
+  // Files that are written again and again must stay writable for the user we become.
+  void hand_over_files(const host::PrivilegeRequest& request) {
+    std::vector<std::filesystem::path> files;
+    if (options_.log.status) files.push_back(options_.log.status->path);
+    if (const auto& pool = options_.server.pool_persistence; pool && pool->interval.count() > 0) {
+      files.push_back(pool->path);
+    }
+    for (const auto& file : files) {
+      const auto prepared = host::prepare_file_for(request, file);
+      if (!prepared.ok()) spdlog::warn("{}", prepared.reason);
+    }
+  }
+
   void await_signal() {
     signals_.async_wait([this](const asio::error_code& error, int signal) {
       if (error) return;

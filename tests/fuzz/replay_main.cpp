@@ -1,5 +1,6 @@
-// Runs a fuzz target over files instead of over mutations, so that every corpus is a regression test under any
-// compiler. Arguments are files or folders; no argument or an empty corpus is an error, since it would test nothing.
+// Runs a fuzz target over files instead of over mutations, so that every corpus is a regression test under
+// any compiler. Arguments are files or folders; no argument or an empty corpus is an error, since it would
+// test nothing.
 
 #include <cstdint>
 #include <cstdio>

@@ -53,8 +53,14 @@ void auth(const Arguments& a, Draft& draft) {
 }
 
 void replay_window(const Arguments& a, Draft& draft) {
-  draft.options.data.replay.packets = a.number<unsigned>(0, 0, 65536);
-  if (a.has(1)) draft.options.data.replay.age = a.seconds(1, 0, 600);
+  draft.options.data.replay_window = a.number<unsigned>(0, 0, 65536);
+  if (!a.has(1)) return;
+  a.seconds(1, 0, 600);
+  draft.warn(a.where(), a[1], "without effect: vpnd's window is counted in packets alone");
+}
+
+void key_exporter(const Arguments& a, Draft& draft) {
+  draft.options.data.key_exporter = a.choice<bool>(0, {{"on", true}, {"off", false}});
 }
 
 void warn_of_framing_only(const Arguments& a, Draft& draft) {
@@ -98,8 +104,10 @@ constexpr Directive kDirectives[] = {
      "CIPHER", "announced to peers that do not negotiate; see data-ciphers"},
     {"auth", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, auth,
      "DIGEST", "digest of tls-auth (SHA1)"},
+    {"key-exporter", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, key_exporter,
+     "on|off", "derive data keys by the TLS exporter where the peer can (on); off: by the old PRF"},
     {"replay-window", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, replay_window,
-     "PACKETS [SECONDS]", "how far and how long a packet may come late (2048 15)"},
+     "PACKETS [SECONDS]", "by how many packets one may come late (2048); the time is without effect"},
     {"compress", kTopic, kWorks, kAnywhere | kPushed, {0, 1}, Inline::no, compress,
      "[ALGORITHM]", "framing of a peer that may compress; nothing is compressed"},
     {"comp-lzo", kTopic, kWorks, kAnywhere | kPushed, {0, 1}, Inline::no, comp_lzo,

@@ -62,11 +62,6 @@ enum class CompressionFraming : std::uint8_t {
   stub_v2,  // nothing, except 0x50 0x00 before a packet that begins with 0x50
 };
 
-struct ReplayOptions {
-  unsigned packets = 2048;  // 0: packets must arrive in order
-  std::chrono::seconds age{15};
-};
-
 struct DataOptions {
   std::vector<std::string> ciphers{"AES-256-GCM", "AES-128-GCM",
                                    "CHACHA20-POLY1305"};  // canonical names, best first
@@ -74,7 +69,8 @@ struct DataOptions {
   std::string announced_cipher;  // `cipher`, for the options string only; empty: the first of `ciphers`
   std::string digest = "SHA1";   // `auth`: HMAC of tls-auth; of no effect on the data channel
   CompressionFraming framing = CompressionFraming::none;
-  ReplayOptions replay;
+  unsigned replay_window = 2048;  // packets; 0: packets must arrive in order
+  bool key_exporter = true;       // false: data keys by the legacy PRF even where the peer could export them
 };
 
 }  // namespace vpnd::config

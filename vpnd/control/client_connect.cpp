@@ -149,6 +149,7 @@ proto::SessionConfig Client::session_config(const dataplane::Link& link) {
 std::string Client::peer_info() const {
   proto::PeerInfoSettings settings;
   settings.version = "vpnd-" VPND_VERSION;
+  if (!options_.data.key_exporter) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::tls_key_export);
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
   for (const auto& [name, value] : options_.scripts.environment) {

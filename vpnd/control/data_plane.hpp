@@ -39,10 +39,9 @@ class DataPlane {
 
   /// A packet that the control plane dropped.
   void count_drop(proto::DropReason reason) noexcept { control_drops_.count(reason); }
-  /// Packets dropped for this reason, on the data path and on the control path.
-  std::uint64_t drops(proto::DropReason reason) const noexcept {
-    return worker_->drops().get(reason) + control_drops_.get(reason);
-  }
+  /// Packets dropped for this reason on the data path (the event loop's as of its last tick) and on the
+  /// control path.
+  std::uint64_t drops(proto::DropReason reason) const;
   /// "bad_tag=3 replayed=1", only what is not zero; "none".
   std::string describe_drops() const;
   const std::string& data_path() const noexcept { return worker_->data_path(); }

@@ -297,7 +297,7 @@ dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key, cry
   return {.index = peer,
           .key = key,
           .sealer = std::make_unique<proto::DataSealer>(algorithm, material, own, key, wire_id),
-          .opener = std::make_unique<proto::DataOpener>(algorithm, material, own, key, data.replay.packets)};
+          .opener = std::make_unique<proto::DataOpener>(algorithm, material, own, key, data.replay_window)};
 }
 
 }  // namespace vpnd::control

@@ -69,6 +69,7 @@ void ServerClient::handle(proto::AuthenticationRequest&& request) {
 void ServerClient::identify(const proto::AuthenticationRequest& request) {
   username_ = printable(request.username);
   peer_info_ = proto::PeerInfo::parse(request.peer_info);
+  if (!context_.options.data.key_exporter) peer_info_.forget(proto::ProtoBit::tls_key_export);
   peer_options_ = proto::parse_options_string(request.remote_options);
   if (!request.certificate_chain.empty()) {
     common_name_ = request.certificate_chain.front().common_name;

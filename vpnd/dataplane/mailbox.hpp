@@ -37,8 +37,8 @@ class Mailbox {
 
  private:
   bool append(Message&& message, std::size_t limit) {
-    // Waking under the lock: once the reader can take the message, the writer is done with everything that the
-    // reader's thread owns, so a last message may end it.
+    // Waking under the lock: once the reader can take the message, the writer is done with everything that
+    // the reader's thread owns, so a last message may end it.
     const std::lock_guard lock(mutex_);
     if (messages_.size() >= limit) return false;
     messages_.push_back(std::move(message));

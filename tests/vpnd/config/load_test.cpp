@@ -242,7 +242,7 @@ TEST(Load, ReadsValuesIntoTheirTypes) {
   EXPECT_EQ(options.socket.receive_buffer, 393216u);
   EXPECT_EQ(options.renewal.interval, seconds{600});
   EXPECT_EQ(options.renewal.interval_min, seconds{300});
-  EXPECT_EQ(options.data.replay.packets, 64u);
+  EXPECT_EQ(options.data.replay_window, 64u);
   EXPECT_EQ(options.data.digest, "SHA256");
   EXPECT_THAT(options.data.ciphers, ElementsAre("CHACHA20-POLY1305", "AES-256-GCM", "AES-128-GCM"));
   EXPECT_EQ(options.data.framing, CompressionFraming::stub_v2);
