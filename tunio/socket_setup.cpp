@@ -58,14 +58,18 @@ void set_option(const UniqueFd& socket, int level, int option, int value, std::s
   if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0) fail(what);
 }
 
+void set_buffers(const UniqueFd& socket, std::uint32_t receive_buffer, std::uint32_t send_buffer) {
+  set_buffer(socket, SO_RCVBUFFORCE, SO_RCVBUF, receive_buffer, "set the receive buffer");
+  set_buffer(socket, SO_SNDBUFFORCE, SO_SNDBUF, send_buffer, "set the send buffer");
+}
+
 UniqueFd make_socket(int type, const SocketOptions& options) {
   UniqueFd socket = new_socket(type, options);
   if (socket_family(socket.get()) == AF_INET6) {
     const int only_v6 = options.family == SocketFamily::ipv6 ? 1 : 0;
     set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, only_v6, "set IPV6_V6ONLY");
   }
-  set_buffer(socket, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer, "set the receive buffer");
-  set_buffer(socket, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer, "set the send buffer");
+  set_buffers(socket, options.receive_buffer, options.send_buffer);
   if (options.mark != 0) {
     set_option(socket, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark), "set SO_MARK (CAP_NET_ADMIN?)");
   }

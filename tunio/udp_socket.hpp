@@ -39,6 +39,10 @@ struct UdpOptions : SocketOptions {
 /// A non-blocking UDP socket, bound as asked. Throws std::system_error whose text says which step failed.
 UniqueFd open_udp_socket(const UdpOptions& options);
 
+/// Sets the buffers of an open socket, beyond the system's limits where we may. 0: leave. Throws
+/// std::system_error.
+void set_buffers(const UniqueFd& socket, std::uint32_t receive_buffer, std::uint32_t send_buffer);
+
 /// Where a socket is bound, and whom it is connected to (nothing if to nobody).
 Endpoint local_endpoint(const UniqueFd& socket);
 std::optional<Endpoint> remote_endpoint(const UniqueFd& socket);

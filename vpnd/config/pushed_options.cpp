@@ -160,7 +160,7 @@ void protocol_flags(const Arguments& a, const Options&, Pushed& pushed) {
     if (a[i] == "tls-ekm") pushed.keys_by_exporter = true;
     if (a[i] == "cc-exit") pushed.exit_by_control_channel = true;
     if (a[i] == "dyn-tls-crypt") pushed.dynamic_tls_crypt = true;
-    if (a[i] == "aead-epoch") pushed.epoch_format = true;
+    if (a[i] == "aead-epoch") throw Unusable{"the server chose the epoch data format, which was not offered"};
   }
 }
 
@@ -255,7 +255,7 @@ std::string remark(const Arguments& a) {
   }
   if (a.name() != "protocol-flags") return {};
   for (std::size_t i = 0; i < a.size(); ++i)
-    if (a[i] != "tls-ekm" && a[i] != "cc-exit" && a[i] != "dyn-tls-crypt" && a[i] != "aead-epoch")
+    if (a[i] != "tls-ekm" && a[i] != "cc-exit" && a[i] != "dyn-tls-crypt")
       return fmt::format("unknown protocol flag \"{}\"", a[i]);
   return {};
 }

@@ -32,7 +32,6 @@ struct PushedOptions {
   bool keys_by_exporter = false;               // protocol-flags tls-ekm, or key-derivation tls-ekm
   bool exit_by_control_channel = false;        // cc-exit
   bool dynamic_tls_crypt = false;
-  bool epoch_format = false;                                     // aead-epoch
   std::vector<std::pair<std::string, std::string>> environment;  // setenv-safe: names begin with OPENVPN_
 };
 

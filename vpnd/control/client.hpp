@@ -15,6 +15,7 @@
 #include "proto/cipher_negotiation.hpp"
 #include "proto/control_message.hpp"
 #include "proto/options_string.hpp"
+#include "proto/peer_info.hpp"
 #include "proto/push.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/config/pushed_options.hpp"
@@ -51,6 +52,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void begin_session(const dataplane::Link& link);
   proto::SessionConfig session_config(const dataplane::Link& link);
   std::string peer_info() const;
+  void add_details(proto::PeerInfoSettings& settings) const;
 
   // ---- the session ----
   void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
@@ -69,6 +71,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void apply_push(const std::vector<std::string>& options);
   std::optional<std::string> agree_on_cipher();
   TunnelPlan tunnel_plan() const;
+  void set_up_socket();
   void set_up_tunnel();
   void set_up_peer();
   void install_key(proto::KeyId key);
@@ -96,7 +99,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void renew_if_worn();
   void write_status() const;
   void ask_for_credentials();
-  proto::Credentials credentials() const;
+  proto::Credentials credentials();
   bool exit_notice_pending() const;
 
   asio::io_context& context_;
@@ -116,6 +119,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   std::optional<asio::posix::stream_descriptor> connecting_;
   tunio::Endpoint connecting_to_;
   std::optional<tunio::StreamId> stream_;
+  tunio::UniqueFd
+      transport_;  // a second descriptor of the socket in use, for what the server pushes about it
   std::uint64_t attempt_ = 0;  // callbacks of former attempts find that theirs is over
 
   std::unique_ptr<SessionDriver> session_;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/utsname.h>
 
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
@@ -10,6 +11,7 @@
 #include "vpnd/control/client.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
+#include "vpnd/host/file_io.hpp"
 
 namespace vpnd::control {
 
@@ -84,6 +86,7 @@ void Client::open_udp(const tunio::Endpoint& server) {
   auto socket = tunio::open_udp_socket(udp_options(options_, remote_, server));
   spdlog::info("UDP link local: {}", tunio::local_endpoint(socket).format());
   spdlog::info("UDP link remote: {}", server.format());
+  transport_.reset(::dup(socket.get()));
   data_plane_->post(dataplane::ReplaceUdp{std::move(socket)});
   begin_session({server, std::nullopt});
 }
@@ -108,6 +111,7 @@ void Client::tcp_connected() {
     return try_next_address();
   }
   tunio::tune_tunnel_connection(socket, kUnsentLimit);
+  transport_.reset(::dup(socket.get()));
   data_plane_->post(dataplane::AddStream{std::move(socket), connecting_to_});
 }
 
@@ -146,15 +150,28 @@ proto::SessionConfig Client::session_config(const dataplane::Link& link) {
   return config;
 }
 
+// What is told only with push-peer-info: the kernel, the hardware address of the interface towards the
+// internet, and the user's own variables.
+void Client::add_details(proto::PeerInfoSettings& settings) const {
+  utsname system{};
+  if (::uname(&system) == 0) settings.variables.emplace_back("IV_PLAT_VER", system.release);
+  if (const auto path = tunnel_->default_path()) {
+    const auto address = host::read_text_file("/sys/class/net/" + path->device + "/address", 64);
+    if (address.result.ok())
+      settings.variables.emplace_back("IV_HWADDR", address.text.substr(0, address.text.find('\n')));
+  }
+  for (const auto& [name, value] : options_.scripts.environment) {
+    if (name.starts_with("UV_")) settings.variables.emplace_back(name, value);
+  }
+}
+
 std::string Client::peer_info() const {
   proto::PeerInfoSettings settings;
   settings.version = "vpnd-" VPND_VERSION;
   if (!options_.data.key_exporter) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::tls_key_export);
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
-  for (const auto& [name, value] : options_.scripts.environment) {
-    if (name.starts_with("UV_")) settings.variables.emplace_back(name, value);
-  }
+  if (options_.client.push_peer_info) add_details(settings);
   return proto::format_peer_info(settings);
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <cstring>
+#include <stdexcept>
 
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
@@ -127,6 +128,8 @@ void Server::start(InstanceObserver& observer) {
   dataplane::WorkerConfig config;
   config.role = crypto::Role::server;
   config.io = io_config(options_, tunnel_->take_queue(), std::move(udp_));
+  config.outbound.stream_backlog_bytes =
+      std::size_t{options_.server.tcp_queue_limit_packets} * (options_.link.tun_mtu + proto::kDataV2Overhead);
   config.inbound.client_to_client = options_.server.client_to_client;
   config.inbound.udp_merging =
       tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
@@ -225,8 +228,26 @@ DropReason Server::begin_session(const proto::NewSession& contact, const datapla
   return client->driver().receive(packet);
 }
 
+// A revocation list that was replaced on disk counts from the next handshake on.
+void Server::refresh_crl() {
+  const auto& crl = options_.tls.crl;
+  if (!crl || crl->is_inline()) return;
+  std::error_code error;
+  const auto changed = std::filesystem::last_write_time(crl->path, error);
+  if (error || changed == crl_time_) return;
+  crl_time_ = changed;
+  const auto file = host::read_text_file(crl->path);
+  try {
+    if (!file.result.ok()) throw std::runtime_error(file.result.reason);
+    tls_->reload_crl(file.text);
+  } catch (const std::exception& problem) {
+    spdlog::error("crl-verify: {}; the list read before stays in force", problem.what());
+  }
+}
+
 std::unique_ptr<proto::Session> Server::make_session(const proto::NewSession& contact,
                                                      const dataplane::Link& from) {
+  refresh_crl();
   proto::SessionConfig config;
   config.role = crypto::Role::server;
   config.tls = tls_;
@@ -409,53 +430,6 @@ void Server::save_soon(proto::TimePoint moment) {
     next_save_ = moment + pool->interval;
     addresses_.save();
   }
-}
-
-host::ServerStatus Server::status() const {
-  host::ServerStatus status;
-  status.title = "vpnd " VPND_VERSION;
-  status.now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  for (const auto& client : clients_) {
-    if (!client || !client->addresses()) continue;
-    const dataplane::Link& link = client->driver().link();
-    const bool v4 = link.endpoint.address().is_v4();
-    host::RealAddress real{link.endpoint.format(),
-                           link.stream ? (v4 ? host::Transport::tcp4_server : host::Transport::tcp6_server)
-                                       : (v4 ? host::Transport::udp4 : host::Transport::udp6)};
-    host::ClientStatus row;
-    row.common_name = client->common_name();
-    row.real_address = real;
-    row.bytes_received = client->counters().bytes_received.get();
-    row.bytes_sent = client->counters().bytes_sent.get();
-    row.connected_since = client->connected_since();
-    row.username = client->username();
-    row.client_id = client->index().value;
-    row.peer_id = client->index().value;
-    row.cipher = client->cipher();
-    const auto route = [&](const std::string& address) {
-      status.routes.push_back({address, false, client->common_name(), real, status.now});
-    };
-    const Assignment& addresses = *client->addresses();
-    if (addresses.ipv4) route(row.virtual_ipv4 = addresses.ipv4->format());
-    if (addresses.ipv6) route(row.virtual_ipv6 = addresses.ipv6->address.format());
-    for (const tunio::Prefix& network : addresses.networks) route(network.network().format());
-    status.clients.push_back(std::move(row));
-  }
-  return status;
-}
-
-void Server::write_status() const {
-  const auto version = static_cast<host::StatusVersion>(options_.log.status_version);
-  const auto written = host::write_file_atomically(options_.log.status->path,
-                                                   host::format_server_status(status(), version), 0640);
-  if (!written.ok()) spdlog::warn("status: {}", written.reason);
-}
-
-void Server::log_statistics() {
-  const auto version = static_cast<host::StatusVersion>(options_.log.status_version);
-  spdlog::info("{}", host::format_server_status(status(), version));
-  spdlog::info("drops: {}", data_plane_->describe_drops());
-  spdlog::info("io: {}", describe(data_plane_->io_counters()));
 }
 
 void Server::restart() {

@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
+#include <filesystem>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -71,6 +72,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
                                   std::span<const std::byte> packet);
   std::unique_ptr<proto::Session> make_session(const proto::NewSession& contact, const dataplane::Link& from);
   std::optional<dataplane::PeerIndex> free_index();
+  void refresh_crl();
 
   void on_worker_event(dataplane::Event&& event) override;
   void handle(const dataplane::StreamOpened& opened);
@@ -99,6 +101,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   asio::io_context& context_;
   const config::Options& options_;
   std::shared_ptr<crypto::TlsContext> tls_;
+  std::filesystem::file_time_type crl_time_{};  // of the revocation list in force
   proto::CipherList ciphers_;
   std::optional<crypto::KeyMaterial> wrap_key_;  // the static key of tls-auth or tls-crypt
   proto::FirstContact first_contact_;

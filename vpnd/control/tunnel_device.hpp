@@ -47,6 +47,8 @@ class TunnelDevice {
   void bring_down();
   /// Whether what is up now is what `plan` asks for.
   bool serves(const TunnelPlan& plan) const { return plan_ && *plan_ == plan; }
+  /// The host's way to the internet beside the tunnel, if it has one.
+  std::optional<host::Path> default_path() const { return routes_.default_path(tunio::IpFamily::v4); }
   /// While the default route leads into a tunnel that stays up over a reconnect: a way around it for this
   /// server.
   void keep_server_reachable(const tunio::IpAddress& server);

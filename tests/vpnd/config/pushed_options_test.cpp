@@ -77,7 +77,6 @@ TEST(PushedOptions, TakesWhatAStockServerSends) {
   EXPECT_TRUE(pushed.keys_by_exporter);
   EXPECT_TRUE(pushed.exit_by_control_channel);
   EXPECT_TRUE(pushed.dynamic_tls_crypt);
-  EXPECT_FALSE(pushed.epoch_format);
   EXPECT_EQ(pushed.auth_token->expose(), "SESS_ID_AT_abc");
   EXPECT_EQ(pushed.auth_token_user, "user");
   EXPECT_THAT(pushed.foreign_options,

@@ -1,0 +1,189 @@
+// From the server's PUSH_REPLY to a tunnel that works: options, cipher, device, routes, keys.
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "proto/compression_framing.hpp"
+#include "tunio/udp_socket.hpp"
+#include "vpnd/control/client.hpp"
+#include "vpnd/control/mtu.hpp"
+#include "vpnd/control/security_setup.hpp"
+
+namespace vpnd::control {
+
+namespace {
+
+constexpr dataplane::PeerIndex kServer{0};
+constexpr std::chrono::seconds kPushRequestInterval{5};
+// A client's ping-restart until something is configured or pushed.
+constexpr std::chrono::seconds kDefaultSilence{120};
+
+}  // namespace
+
+void Client::request_push_after(std::chrono::seconds wait) {
+  push_timer_.expires_after(wait);
+  push_timer_.async_wait([this, attempt = attempt_](const asio::error_code& error) {
+    if (error || attempt != attempt_ || !session_ || pushed_) return;
+    if (proto::Clock::now() > push_deadline_)
+      return reconnect("the server did not answer PUSH_REQUEST", Next::next_remote);
+    session_->session().send_message("PUSH_REQUEST", now());
+    session_->pump();
+    request_push_after(kPushRequestInterval);
+  });
+}
+
+void Client::take_push_reply(std::string_view arguments) {
+  switch (push_assembler_.add(arguments)) {
+    case proto::PushProgress::incomplete:
+      return;
+    case proto::PushProgress::refused:
+      return reconnect("the server's push list is too long", Next::next_remote);
+    case proto::PushProgress::complete:
+      break;
+  }
+  const auto options = push_assembler_.take_options();
+  if (pushed_) {  // after a rekey: at most a new token
+    config::PushedOptions update = *pushed_;
+    for (const std::string& option : options) (void)config::apply_pushed(option, options_, update);
+    if (update.auth_token)
+      session_->session().set_credentials(
+          {username_, crypto::SecretString(std::string_view(update.auth_token->expose()))});
+    return;
+  }
+  apply_push(options);
+}
+
+void Client::apply_push(const std::vector<std::string>& options) {
+  config::PushedOptions pushed;
+  for (const std::string& option : options) {
+    const auto [verdict, text] = config::apply_pushed(option, options_, pushed);
+    if (verdict == config::PushVerdict::fatal) return reconnect("PUSH_REPLY: " + text, Next::next_remote);
+    if (text.empty()) continue;
+    verdict == config::PushVerdict::refused ? spdlog::warn("PUSH_REPLY: {}", text)
+                                            : spdlog::info("PUSH_REPLY: {}", text);
+  }
+  pushed_ = std::move(pushed);
+  if (const auto refusal = agree_on_cipher()) return reconnect(*refusal, Next::next_remote);
+  try {
+    set_up_socket();
+    set_up_tunnel();
+  } catch (const std::exception& error) {
+    return finish({false, error.what()});
+  }
+  set_up_peer();
+  if (!session_) return;
+  remotes_.connected();
+  poll_timer_.cancel();
+  spdlog::info("Data channel: cipher {}, peer id {}", crypto::aead_name(*cipher_),
+               pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
+  spdlog::info("Initialization Sequence Completed");
+  observer_->on_ready("connected to " + session_->link().endpoint.format());
+}
+
+std::optional<std::string> Client::agree_on_cipher() {
+  const auto [cipher, error] = proto::accept_cipher(
+      ciphers_, fallback_cipher(options_.data),
+      pushed_->cipher ? std::optional<std::string_view>(*pushed_->cipher) : std::nullopt, server_options_);
+  if (!cipher) return error;
+  cipher_ = cipher;
+  return std::nullopt;
+}
+
+TunnelPlan Client::tunnel_plan() const {
+  TunnelPlan plan = configured_plan(options_);
+  const config::AddressOptions& addresses = pushed_->addresses;
+  if (addresses.local) {
+    plan.addresses.local = addresses.local;
+    plan.addresses.netmask_or_peer = addresses.netmask_or_peer;
+  }
+  if (addresses.local_ipv6) {
+    plan.addresses.local_ipv6 = addresses.local_ipv6;
+    plan.addresses.peer_ipv6 = addresses.peer_ipv6;
+  }
+  if (addresses.topology) plan.addresses.topology = addresses.topology;
+
+  const config::RoutingOptions& routing = pushed_->routing;
+  plan.routing.routes.insert(plan.routing.routes.end(), routing.routes.begin(), routing.routes.end());
+  plan.routing.routes_ipv6.insert(plan.routing.routes_ipv6.end(), routing.routes_ipv6.begin(),
+                                  routing.routes_ipv6.end());
+  if (routing.route_gateway) plan.routing.route_gateway = routing.route_gateway;
+  if (routing.route_metric) plan.routing.route_metric = routing.route_metric;
+  if (routing.redirect_gateway.enabled || routing.redirect_gateway.prepare) {
+    plan.routing.redirect_gateway = routing.redirect_gateway;
+  }
+  plan.routing.block_ipv6 = plan.routing.block_ipv6 || routing.block_ipv6;
+  plan.foreign_options.insert(plan.foreign_options.end(), pushed_->foreign_options.begin(),
+                              pushed_->foreign_options.end());
+  plan.environment = pushed_->environment;
+  plan.mtu = pushed_->tun_mtu.value_or(remote_.link.tun_mtu);
+  plan.server = session_->link().endpoint.address();
+  plan.server_port = session_->link().endpoint.port();
+  return plan;
+}
+
+void Client::set_up_socket() {
+  const auto size = [](const std::optional<std::size_t>& pushed) {
+    return static_cast<std::uint32_t>(pushed.value_or(0));
+  };
+  if (transport_) tunio::set_buffers(transport_, size(pushed_->receive_buffer), size(pushed_->send_buffer));
+}
+
+// A tunnel that stayed up over the reconnect (persist-tun) is left alone if it is what the server wants
+// again.
+void Client::set_up_tunnel() {
+  const TunnelPlan plan = tunnel_plan();
+  if (tunnel_->is_up() && tunnel_->serves(plan)) {
+    spdlog::info("Preserving previous TUN/TAP instance: {}", tunnel_->name());
+    return;
+  }
+  tunnel_->bring_down();
+  tunnel_->bring_up(plan);
+  const auto text = [](const auto& address) { return address ? address->format() : std::string("none"); };
+  spdlog::info("{}: address {}, IPv6 {}, mtu {}", tunnel_->name(), text(plan.addresses.local),
+               plan.addresses.local_ipv6 ? plan.addresses.local_ipv6->format() : "none", plan.mtu);
+}
+
+void Client::set_up_peer() {
+  session_->set_peer(kServer);
+  data_plane_->post(dataplane::AddPeer{kServer, session_->link(), peer_settings(), counters_});
+  install_key(first_key_);
+  if (!session_) return;
+  data_plane_->post(dataplane::SendWithKey{kServer, first_key_});
+  if (pushed_->dynamic_tls_crypt) session_->session().enable_dynamic_tls_crypt();
+  if (pushed_->auth_token) {
+    if (pushed_->auth_token_user) username_ = *pushed_->auth_token_user;
+    session_->session().set_credentials(
+        {username_, crypto::SecretString(std::string_view(pushed_->auth_token->expose()))});
+  }
+}
+
+void Client::install_key(proto::KeyId key) {
+  const auto derivation =
+      pushed_->keys_by_exporter ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf;
+  const auto material = session_->session().derive_data_keys(key, derivation);
+  if (!material) return reconnect("data keys could not be derived", Next::next_remote);
+  const auto wire_id = pushed_->peer_id ? std::optional(proto::PeerId{*pushed_->peer_id}) : std::nullopt;
+  data_plane_->post(
+      make_data_key(kServer, key, *cipher_, *material, crypto::Role::client, wire_id, options_.data));
+  bytes_at_rekey_ = counters_->bytes_received.get() + counters_->bytes_sent.get();
+  records_at_rekey_ = counters_->records_received.get() + counters_->records_sent.get();
+}
+
+dataplane::PeerSettings Client::peer_settings() const {
+  dataplane::PeerSettings settings;
+  settings.wire_id = pushed_->peer_id ? proto::PeerId{*pushed_->peer_id} : proto::kNoPeer;
+  settings.framing = framing(pushed_->framing.value_or(options_.data.framing));
+  const MssLimits limits = mss_limits(
+      remote_.link, {.outer_family = session_->link().endpoint.address().family(),
+                     .transport = remote_.protocol.transport,
+                     .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)});
+  settings.mss_limit_ipv4 = limits.ipv4;
+  settings.mss_limit_ipv6 = limits.ipv6;
+  settings.block_ipv6 = options_.tunnel.routing.block_ipv6 || pushed_->routing.block_ipv6;
+  settings.ping_interval = pushed_->ping.value_or(options_.keepalive.ping);
+  const auto silence = options_.keepalive.timeout_given ? options_.keepalive.timeout : kDefaultSilence;
+  settings.receive_timeout = pushed_->timeout.value_or(silence);
+  return settings;
+}
+
+}  // namespace vpnd::control
