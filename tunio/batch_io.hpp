@@ -97,7 +97,8 @@ struct TunWrite {
 };
 
 /// Owned by one thread: the first to call wait() or flush(), and it alone calls anything but wake() from then
-/// on. Nothing here throws or allocates once it is made, adding a stream excepted.
+/// on. It destroys it, too: only there can what is in flight be cancelled. Nothing here throws once it is
+/// made but add_stream(), and only streams allocate: when added, and while their queues grow to a new size.
 class BatchIo {
  public:
   BatchIo() = default;

@@ -21,6 +21,9 @@ IoConfig checked(IoConfig config) {
   return config;
 }
 
+// Longer waits are waits without limit: a point of time that far off might not be representable.
+constexpr std::chrono::hours kLongestWait{24};
+
 bool means_device_is_gone(int error) noexcept {
   return error == EBADFD || error == ENODEV || error == EBADF;
 }
@@ -45,6 +48,7 @@ const Arrivals& KernelIo::wait(std::chrono::nanoseconds timeout) {
   recycle(published_);
   std::swap(published_, gathering_);
   if (has_work()) send_all(published_);
+  if (timeout > kLongestWait) timeout = std::chrono::nanoseconds::max();
   gather(published_, timeout);
   arrivals_ = published_.view();
   return arrivals_;

@@ -63,6 +63,11 @@ TEST_P(BatchIoTest, IsWokenFromAnotherThread) {
   other.join();
 }
 
+TEST_P(BatchIoTest, TakesATimeBeyondAllClocksAsNoLimit) {
+  io_->wake();
+  EXPECT_TRUE(io_->wait(std::chrono::nanoseconds::max() - 1ns).woken);
+}
+
 TEST_P(BatchIoTest, TakesSeveralWakesBeforeAWaitAsOne) {
   for (int i = 0; i < 3; ++i) io_->wake();
   EXPECT_TRUE(io_->wait(kPatience).woken);
