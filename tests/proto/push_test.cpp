@@ -102,7 +102,8 @@ TEST(PushAssembler, ReplyWithoutEndIsRefused) {
 
 TEST(PushAssembler, TooManyBytesOrOptionsAreRefused) {
   PushAssembler bytes;
-  const std::string large = std::string(PushAssembler::kMaxBytes / 2, 'x') + ",push-continuation 2";
+  std::string large(PushAssembler::kMaxBytes / 2, 'x');
+  large += ",push-continuation 2";
   EXPECT_EQ(bytes.add(large), PushProgress::incomplete);
   EXPECT_EQ(bytes.add(large), PushProgress::refused);
 
