@@ -1,4 +1,4 @@
-// The wrapping of one control packet. openvpn-wire §1, §2
+// The wrapping of one control packet. docs/protocol.md §1, §2
 //
 //   plain      op(1) sid(8) REST
 //   tls-auth   op(1) sid(8) HMAC(n) pid(4) time(4) REST          HMAC over pid | time | op | sid | REST

@@ -1,4 +1,4 @@
-// From a finished TLS handshake to the 256 bytes of data-channel keys. openvpn-wire §9
+// From a finished TLS handshake to the 256 bytes of data-channel keys. docs/protocol.md §9
 //
 // The modern way is TlsSession::export_key_material with kDataKeysLabel; the legacy way is the TLS 1.0 PRF
 // over what both sides sent in their key-method messages. Client encrypts with the first half, server with
@@ -40,13 +40,13 @@ struct LegacyKeySources {
 // kept out.
 [[nodiscard]] bool usable_for_data(const KeyMaterial& key) noexcept;
 
-// Mixes a static control-channel key into the exported key of dynamic tls-crypt, byte by byte. openvpn-wire
-// §2
+// Mixes a static control-channel key into the exported key of dynamic tls-crypt, byte by byte.
+// docs/protocol.md §2
 void xor_into(KeyMaterial& key, const KeyMaterial& other) noexcept;
 
 // HKDF-Expand-SHA256 with the label "ovpn " + `label` and no context, as the epoch data format uses it.
-// openvpn-wire §10 `secret` has at least 1 byte, `label` at most 200 characters, `out` at most 8160 bytes;
-// aborts otherwise.
+// docs/protocol.md §10 `secret` has at least 1 byte, `label` at most 200 characters, `out` at most 8160
+// bytes; aborts otherwise.
 void expand_label(std::span<const std::byte> secret, std::string_view label,
                   std::span<std::byte> out) noexcept;
 

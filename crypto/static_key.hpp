@@ -4,7 +4,7 @@
 //   00112233…  (hex, any line length; everything outside the two marks is ignored)
 //   -----END OpenVPN Static key V1-----
 //
-// Layout: two halves of 128 bytes, each cipher[64] | hmac[64]. openvpn-wire §2
+// Layout: two halves of 128 bytes, each cipher[64] | hmac[64]. docs/protocol.md §2
 #pragma once
 
 #include <cstddef>

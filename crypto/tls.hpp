@@ -1,4 +1,5 @@
-// TLS over memory: ciphertext goes in and comes out as bytes, the control channel carries it. openvpn-wire §5
+// TLS over memory: ciphertext goes in and comes out as bytes, the control channel carries it.
+// docs/protocol.md §5
 //
 // TlsContext is the configured identity and policy, made once and on reload; TlsSession is one handshake of
 // one key id. A context and its sessions are used by one thread at a time. Sessions keep what they need of

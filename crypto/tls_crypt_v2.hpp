@@ -1,5 +1,5 @@
 // tls-crypt-v2: each client has its own tls-crypt key Kc, and brings it along wrapped for the server.
-// openvpn-wire §2
+// docs/protocol.md §2
 //
 //   WKc = TAG(32) | AES-256-CTR(Ke, TAG[0..15], Kc(256) | metadata) | u16 size of the whole WKc
 //   TAG = HMAC-SHA256(Ka, size | Kc | metadata)

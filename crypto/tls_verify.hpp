@@ -1,5 +1,5 @@
-// Whom we believe: the decision about the peer's certificate chain, as one callback for OpenSSL. openvpn-wire
-// §5
+// Whom we believe: the decision about the peer's certificate chain, as one callback for OpenSSL.
+// docs/protocol.md §5
 #pragma once
 
 #include <openssl/ssl.h>

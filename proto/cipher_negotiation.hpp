@@ -1,4 +1,4 @@
-// Agreement on the data cipher and on the features that depend on both sides' age (openvpn-wire §11). The
+// Agreement on the data cipher and on the features that depend on both sides' age (docs/protocol.md §11). The
 // server decides; the client checks that what it was told is in its own list.
 
 #pragma once

@@ -7,7 +7,7 @@ namespace vpnd::proto {
 
 namespace {
 
-// The first byte of a frame. openvpn-wire §9
+// The first byte of a frame. docs/protocol.md §9
 constexpr std::byte kUncompressed{0xfa};
 constexpr std::byte kUncompressedSwapped{0xfb};
 constexpr std::byte kLzo{0x66};

@@ -1,4 +1,4 @@
-// The framing that compression options put around a payload before it is sealed (openvpn-wire §9,
+// The framing that compression options put around a payload before it is sealed (docs/protocol.md §9,
 // "Compression framing"). vpnd neither compresses nor decompresses; it speaks the framings so that peers
 // which insist on one can be reached.
 //
@@ -46,7 +46,7 @@ struct [[nodiscard]] StrippedFrame {
 // Takes the framing off what was opened, in place.
 StrippedFrame strip_framing(CompressionFraming framing, std::span<std::byte> frame) noexcept;
 
-// The payload of a keepalive (openvpn-wire §9, "Special plaintexts").
+// The payload of a keepalive (docs/protocol.md §9, "Special payloads").
 inline constexpr std::array<std::byte, 16> kPingPayload = {
     std::byte{0x2a}, std::byte{0x18}, std::byte{0x7b}, std::byte{0xf3}, std::byte{0x64}, std::byte{0x1e},
     std::byte{0xb4}, std::byte{0xcb}, std::byte{0x07}, std::byte{0xed}, std::byte{0x2d}, std::byte{0x0a},

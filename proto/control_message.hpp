@@ -1,5 +1,5 @@
-// The text messages of the control channel, after the key exchange (openvpn-wire §7): one TLS record holds
-// one or more messages, each ended by a NUL.
+// The text messages of the control channel, after the key exchange (docs/protocol.md §7): one TLS record
+// holds one or more messages, each ended by a NUL.
 
 #pragma once
 

@@ -6,7 +6,7 @@
 //   payload
 //                                                                         the message id is absent in ACK_V1
 //
-// openvpn-wire §1 calls the body REST. Neither parsing nor formatting allocates.
+// docs/protocol.md §1. Neither parsing nor formatting allocates.
 
 #pragma once
 

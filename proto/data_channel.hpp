@@ -1,4 +1,4 @@
-// Seals and opens the data packets of one key (openvpn-wire §9). A batch is the unit of work.
+// Seals and opens the data packets of one key (docs/protocol.md §9). A batch is the unit of work.
 //
 //   DATA_V2   | 9/key (1) | peer id (3) | packet id (4) | tag (16) | ciphertext |   authenticated too: bytes
 //   0 to 7 DATA_V1   | 6/key (1) |               packet id (4) | tag (16) | ciphertext |   authenticated too:
@@ -29,7 +29,7 @@ inline constexpr std::size_t kPacketIdSize = 4;
 inline constexpr std::size_t kDataV1Overhead = 1 + kPacketIdSize + crypto::kAeadTagSize;
 inline constexpr std::size_t kDataV2Overhead = 4 + kPacketIdSize + crypto::kAeadTagSize;
 
-// How far one key may be used in one direction (openvpn-wire §10, "AEAD limits").
+// How far one key may be used in one direction (docs/protocol.md §10, "AEAD limits").
 struct DataKeyLimits {
   std::uint32_t rekey_packet_id = 0xFF000000;  // from here on a new key is wanted; the last id is 0xFFFFFFFF
   std::uint64_t max_blocks = 0;                // AES blocks and packets; 0: no limit (ChaCha20-Poly1305)

@@ -8,8 +8,8 @@
 namespace vpnd::proto {
 namespace {
 
-// A client that can send its wrapped key again says so by the top byte of its reset's packet id (openvpn-wire
-// §4).
+// A client that can send its wrapped key again says so by the top byte of its reset's packet id
+// (docs/protocol.md §4).
 constexpr std::uint32_t kEarlyNegotiationMask = 0xFF000000;
 constexpr std::uint32_t kEarlyNegotiation = 0x0F000000;
 

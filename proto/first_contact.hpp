@@ -1,4 +1,4 @@
-// A server's gate for packets of addresses that it does not know (openvpn-wire §4). Until a client has
+// A server's gate for packets of addresses that it does not know (docs/protocol.md §4). Until a client has
 // proven, by sending back the cookie, that it can read what is sent to its address, the server keeps nothing
 // about it.
 //

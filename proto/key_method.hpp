@@ -1,5 +1,5 @@
-// The key-method-2 message: the first application data of every TLS session, one from each side (openvpn-wire
-// §6).
+// The key-method-2 message: the first application data of every TLS session, one from each side
+// (docs/protocol.md §6).
 //
 //   0 (4) | 2 (1) | [pre_master (48): the client's only] | random1 (32) | random2 (32) |
 //   options | username | password | peer info

@@ -1,5 +1,5 @@
 // One key of a session, from its reset to its end: the reliability layer, the TLS session on top of it, and
-// the exchange of key-method-2 messages through that (openvpn-wire §3 to §6).
+// the exchange of key-method-2 messages through that (docs/protocol.md §3 to §6).
 //
 //   resetting ──► handshaking ──► exchanging ──► confirming ──► active
 //                                                               messages may be sent and read

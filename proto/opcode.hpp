@@ -19,7 +19,7 @@
 
 namespace vpnd::proto {
 
-// openvpn-wire §1. 1 and 2 belonged to an obsolete key method and are refused.
+// docs/protocol.md §1. 1 and 2 belonged to an obsolete key method and are refused.
 enum class Opcode : std::uint8_t {
   control_soft_reset_v1 = 3,
   control_v1 = 4,

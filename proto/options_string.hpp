@@ -1,6 +1,6 @@
-// The options string ("OCC") that both sides send once in the key exchange (openvpn-wire §6): a description
-// of the tunnel which the other side compares with its own. Differences are worth a warning, with two
-// exceptions that are acted upon: the cipher, when there is no other negotiation, and comp-lzo.
+// The options string ("OCC") that both sides send once in the key exchange (docs/protocol.md §6): a
+// description of the tunnel which the other side compares with its own. Differences are worth a warning, with
+// two exceptions that are acted upon: the cipher, when there is no other negotiation, and comp-lzo.
 
 #pragma once
 

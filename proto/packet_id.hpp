@@ -1,5 +1,6 @@
 // The replay protection of wrapped control packets: a packet id and the time at which its counter was started
-// (openvpn-wire §1, the "long form"). Retransmissions count too, so the ids say nothing about message order.
+// (docs/protocol.md §1, the "long form"). Retransmissions count too, so the ids say nothing about message
+// order.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// Peer info: `KEY=VALUE` lines in which each side tells the other what it can do (openvpn-wire §6). They
+// Peer info: `KEY=VALUE` lines in which each side tells the other what it can do (docs/protocol.md §6). They
 // arrive inside TLS but before authorisation, and are never to be trusted for security.
 
 #pragma once

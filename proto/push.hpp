@@ -1,5 +1,6 @@
-// PUSH_REPLY: the options that a server hands to a client (openvpn-wire §8), from the list to the messages on
-// the wire and back. What arrives is hostile text: bounded here, judged by whoever applies the options.
+// PUSH_REPLY: the options that a server hands to a client (docs/protocol.md §8), from the list to the
+// messages on the wire and back. What arrives is hostile text: bounded here, judged by whoever applies the
+// options.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// The reliability layer under TLS: one set of these three for each key id (openvpn-wire §3).
+// The reliability layer under TLS: one set of these three for each key id (docs/protocol.md §3).
 //
 //   SendWindow      messages that wait for their acknowledgement, and when each is to be sent again
 //   ReceiveWindow   messages that came, brought back into order

@@ -1,4 +1,4 @@
-// What a server may add to its hard reset for a tls-crypt-v2 client that asked for it (openvpn-wire §4):
+// What a server may add to its hard reset for a tls-crypt-v2 client that asked for it (docs/protocol.md §4):
 //
 //   type (2) | size (2) | value
 //

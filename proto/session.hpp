@@ -1,6 +1,6 @@
 // One peer's control channel: resets, reliability, TLS, key exchange, authentication and rekeying
-// (openvpn-wire §3 to §7, §12, §15). Bytes and a time go in; bytes, events and a deadline come out. No I/O,
-// no clock, no log.
+// (docs/protocol.md §3 to §7, §12, §15). Bytes and a time go in; bytes, events and a deadline come out. No
+// I/O, no clock, no log.
 //
 //   for every control packet:   session.receive(packet, now)
 //   at its deadline:            session.tick(now)
@@ -92,8 +92,9 @@ class Session {
   // are wiped. Absent for any other key or call, and where OpenSSL has no legacy PRF (FIPS).
   std::optional<crypto::KeyMaterial> derive_data_keys(KeyId key, KeyDerivation derivation);
 
-  // From now on packets of all key ids but 0 are wrapped with a key exported from TLS (openvpn-wire §2). To
-  // be called when push has negotiated it, while key 0 is the newest. false: too early, too late, or twice.
+  // From now on packets of all key ids but 0 are wrapped with a key exported from TLS (docs/protocol.md §2).
+  // To be called when push has negotiated it, while key 0 is the newest. false: too early, too late, or
+  // twice.
   bool enable_dynamic_tls_crypt();
 
   // Client: what the next rekey sends, such as a pushed auth-token.

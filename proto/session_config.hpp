@@ -23,7 +23,7 @@ enum class Transport : std::uint8_t {
   stream,     // TCP: nothing is sent twice
 };
 
-// Defaults are those of stock (openvpn-wire §15), but for the last three, which it does not have.
+// Defaults are those of stock (docs/protocol.md §15), but for the last three, which it does not have.
 struct SessionTimers {
   std::chrono::seconds hand_window{60};    // from the first packet of a key to the end of its key exchange
   std::chrono::seconds auth_window{60};    // how much longer a verdict may take; see extend_authentication()

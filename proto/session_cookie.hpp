@@ -1,5 +1,5 @@
 // The session id a server gives away before it keeps any state: a MAC that only the owner of the address, who
-// has read it in the server's answer, can send back (openvpn-wire §4).
+// has read it in the server's answer, can send back (docs/protocol.md §4).
 
 #pragma once
 

@@ -68,7 +68,7 @@ class Session::Core {
     std::optional<TimePoint> verdict_deadline;  // set when the stage is active, or by the owner
   };
 
-  // Who the peer was in the first handshake, and has to be in all later ones (openvpn-wire §5).
+  // Who the peer was in the first handshake, and has to be in all later ones (docs/protocol.md §5).
   struct Identity {
     bool known = false;
     std::string username;

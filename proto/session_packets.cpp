@@ -100,7 +100,7 @@ DropReason Session::Core::judge_opening(const ControlHeader& header, const Contr
   return DropReason::none;
 }
 
-// A packet of a key that is not known can only be the peer's wish for a new one (openvpn-wire §12).
+// A packet of a key that is not known can only be the peer's wish for a new one (docs/protocol.md §12).
 DropReason Session::Core::judge_soft_reset(const ControlHeader& header, const ControlBody& body, Now now) {
   if (header.opcode != Opcode::control_soft_reset_v1) return DropReason::key_ids_out_of_sync;
   if (body.message_id != MessageId{0}) return DropReason::malformed;

@@ -12,8 +12,8 @@ namespace vpnd::proto {
 
 namespace {
 
-// A first client id that tells a server: ask me for the WKc again, and keep no state till then (openvpn-wire
-// §4).
+// A first client id that tells a server: ask me for the WKc again, and keep no state till then
+// (docs/protocol.md §4).
 constexpr std::uint32_t kEarlyNegotiationStart = 0x0F000001;
 
 // What a peer may put into one record. Stock stays below 2048; a larger one fails its session.

@@ -84,8 +84,8 @@ TEST(Aead, RefusesKeysOfTheWrongSize) {
   }
 }
 
-// openvpn-wire §20, "Data" and "Epoch": additional data, nonce and key spelled out as the data channel makes
-// them.
+// docs/protocol.md §20, "Data" and "Epoch": additional data, nonce and key spelled out as the data channel
+// makes them.
 TEST(Aead, SealsTheKnownAnswers) {
   const Bytes plaintext = from_hex("450000140000000040010000000000000a080001");
   const struct {

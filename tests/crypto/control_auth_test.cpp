@@ -40,12 +40,12 @@ Bytes wrapped(const ControlWrap& wrap, const ControlHeader& header, const Bytes&
   return out;
 }
 
-TEST(ControlWrap, MakesTheKnownTlsAuthPacket) {  // openvpn-wire §20
+TEST(ControlWrap, MakesTheKnownTlsAuthPacket) {  // docs/protocol.md §20
   EXPECT_EQ(to_hex(wrapped(tls_auth(KeyDirection::inverse), kClientReset, kRest)),
             "38c1c2c3c4c5c6c7c89f3af48a4cc7416679b2bc5bf8b8877a3f7c76f900000001650000000000000000");
 }
 
-TEST(ControlWrap, MakesTheKnownTlsCryptPackets) {  // openvpn-wire §20
+TEST(ControlWrap, MakesTheKnownTlsCryptPackets) {  // docs/protocol.md §20
   const ControlWrap client = ControlWrap::tls_crypt(test::vector_key(), Role::client);
   const ControlWrap server = ControlWrap::tls_crypt(test::vector_key(), Role::server);
   EXPECT_EQ(to_hex(wrapped(client, kClientReset, kRest)),

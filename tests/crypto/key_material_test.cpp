@@ -25,7 +25,7 @@ LegacyKeySources vector_sources() {
   return sources;
 }
 
-TEST(LegacyKeys, AreTheKnownAnswer) {  // openvpn-wire §20, "PRF"
+TEST(LegacyKeys, AreTheKnownAnswer) {  // docs/protocol.md §20, "PRF"
   const auto keys = derive_legacy_keys(vector_sources());
   ASSERT_TRUE(keys);
   EXPECT_EQ(to_hex(keys->expose().first(16)), "fd56bab2deb9a3a114f16937b05778de");
@@ -76,7 +76,7 @@ TEST(DataKeys, ClientsSendWithTheFirstHalf) {
   EXPECT_EQ(data_sending_half(Role::server), KeyHalf::second);
 }
 
-TEST(ExpandLabel, GivesTheKnownEpochKeys) {  // openvpn-wire §20, "Epoch"
+TEST(ExpandLabel, GivesTheKnownEpochKeys) {  // docs/protocol.md §20, "Epoch"
   const auto expand = [](const test::Bytes& secret, std::string_view label, std::size_t size) {
     test::Bytes out(size);
     expand_label(secret, label, out);

@@ -21,7 +21,7 @@ Bytes vector_wrapped_key() {
   return vector_server_key().wrap(test::vector_key(), TlsCryptMetadata::timestamp(0x65000000));
 }
 
-TEST(TlsCryptV2, WrapsTheKnownClientKey) {  // openvpn-wire §20, "WKc"
+TEST(TlsCryptV2, WrapsTheKnownClientKey) {  // docs/protocol.md §20, "WKc"
   const Bytes wrapped = vector_wrapped_key();
   ASSERT_EQ(wrapped.size(), 299U);
   EXPECT_EQ(to_hex(std::span(wrapped).first(32)),

@@ -180,7 +180,7 @@ TEST(FirstContact, AnswersAResetWithACookieAndLetsItsOwnerIn) {
   }
 }
 
-// openvpn-wire §20: packets of an independent model of the protocol.
+// docs/protocol.md §20: packets of an independent model of the protocol.
 TEST(FirstContact, UnderstandsTheResetsOfTheReferenceVectors) {
   const Bytes auth_reset =
       from_hex("38c1c2c3c4c5c6c7c89f3af48a4cc7416679b2bc5bf8b8877a3f7c76f900000001650000000000000000");

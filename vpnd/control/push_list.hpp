@@ -20,7 +20,7 @@ struct PushRecipient {
   const proto::PeerInfo& peer_info;
   proto::PeerId peer_id;
   crypto::AeadAlgorithm cipher;
-  bool compression_stub = false;  ///< tell the client to stop compressing (openvpn-wire §9)
+  bool compression_stub = false;  ///< tell the client to stop compressing (docs/protocol.md §9)
 };
 
 std::vector<std::string> push_list(const config::Options& options, const PushRecipient& recipient);

@@ -294,7 +294,7 @@ void Server::handle(const dataplane::StreamEnded& ended) {
 }
 
 // An authenticated packet came from a new address. The address may be somebody else's: then only the same
-// identity may take it over (openvpn-wire §13).
+// identity may take it over (docs/protocol.md §13).
 void Server::handle(const dataplane::PeerFloated& floated) {
   ServerClient* const client = at(floated.index);
   if (client == nullptr || client->driver().link().endpoint == floated.endpoint) return;

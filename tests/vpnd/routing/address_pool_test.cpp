@@ -106,7 +106,7 @@ TEST(AddressPool, SharesOneIndexBetweenBothFamilies) {
 }
 
 TEST(AddressPool, GivesBlocksOfFourForNet30) {
-  // openvpn-wire §14: server side is block + 1, client is block + 2.
+  // docs/protocol.md §14: server side is block + 1, client is block + 2.
   AddressPoolSettings settings = ipv4_range("10.8.0.4", "10.8.0.251");
   settings.ipv4_layout = PoolLayout::blocks_of_four;
   AddressPool pool(settings);
