@@ -1,0 +1,100 @@
+#include "vpnd/dataplane/peer_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/vpnd/dataplane/end.hpp"
+
+namespace vpnd::dataplane {
+namespace {
+
+using test::endpoint;
+
+const tunio::Endpoint kHere = endpoint("192.0.2.1", 1194);
+const tunio::Endpoint kThere = endpoint("192.0.2.2", 1194);
+
+Peer& add(PeerTable& table, std::uint32_t index, const Link& link) {
+  return table.add({PeerIndex{index}, link, {}, std::make_shared<TrafficCounters>()}, proto::TimePoint{});
+}
+
+TEST(PeerTable, FindsAServersPeersByPeerIdAndAddress) {
+  PeerTable table(crypto::Role::server);
+  Peer& first = add(table, 3, {kHere, std::nullopt});
+  Peer& second = add(table, 5, {kThere, std::nullopt});
+  EXPECT_EQ(table.find(proto::PeerId{3}), &first);
+  EXPECT_EQ(table.find(proto::PeerId{5}), &second);
+  EXPECT_EQ(table.find(proto::PeerId{4}), nullptr);
+  EXPECT_EQ(table.find(proto::PeerId{6}), nullptr);
+  EXPECT_EQ(table.find(kHere), &first);
+  EXPECT_EQ(table.find(kThere), &second);
+  EXPECT_EQ(table.find(endpoint("192.0.2.1", 1195)), nullptr);
+}
+
+TEST(PeerTable, FindsAPeerOnAStreamByTheStreamAlone) {
+  PeerTable table(crypto::Role::server);
+  Peer& peer = add(table, 0, {kHere, tunio::StreamId{9}});
+  EXPECT_EQ(table.find(tunio::StreamId{9}), &peer);
+  EXPECT_EQ(table.find(tunio::StreamId{8}), nullptr);
+  EXPECT_EQ(table.find(kHere), nullptr);
+}
+
+TEST(PeerTable, TakesEverythingForAClientsOnlyPeer) {
+  PeerTable table(crypto::Role::client);
+  EXPECT_EQ(table.find(proto::PeerId{7}), nullptr);
+  Peer& server = add(table, 0, {kHere, std::nullopt});
+  EXPECT_EQ(table.find(proto::PeerId{7}), &server);
+  EXPECT_EQ(table.find(kThere), &server);
+}
+
+TEST(PeerTable, ForgetsWhereARemovedPeerWas) {
+  PeerTable table(crypto::Role::server);
+  add(table, 1, {kHere, std::nullopt});
+  add(table, 2, {kThere, tunio::StreamId{4}});
+  table.remove(PeerIndex{1});
+  table.remove(PeerIndex{2});
+  table.remove(PeerIndex{99});
+  EXPECT_EQ(table.find(proto::PeerId{1}), nullptr);
+  EXPECT_EQ(table.find(kHere), nullptr);
+  EXPECT_EQ(table.find(tunio::StreamId{4}), nullptr);
+}
+
+TEST(PeerTable, ReplacesWhoeverHadTheIndex) {
+  PeerTable table(crypto::Role::server);
+  add(table, 1, {kHere, std::nullopt});
+  Peer& second = add(table, 1, {kThere, std::nullopt});
+  EXPECT_EQ(table.at(PeerIndex{1}), &second);
+  EXPECT_EQ(table.find(kHere), nullptr);
+  EXPECT_EQ(table.find(kThere), &second);
+}
+
+TEST(PeerTable, MovesAPeerToAnotherAddress) {
+  PeerTable table(crypto::Role::server);
+  Peer& peer = add(table, 1, {kHere, std::nullopt});
+  table.move(peer, kThere);
+  EXPECT_EQ(peer.link.endpoint, kThere);
+  EXPECT_EQ(table.find(kThere), &peer);
+  EXPECT_EQ(table.find(kHere), nullptr);
+}
+
+TEST(PeerTable, LeavesAnAddressToThePeerThatTookItOver) {
+  PeerTable table(crypto::Role::server);
+  Peer& former = add(table, 1, {kHere, std::nullopt});
+  Peer& present = add(table, 2, {kHere, std::nullopt});
+  EXPECT_EQ(table.find(kHere), &present);
+  table.move(former, kThere);
+  EXPECT_EQ(table.find(kHere), &present);
+  table.remove(PeerIndex{1});
+  EXPECT_EQ(table.find(kHere), &present);
+  EXPECT_EQ(table.find(kThere), nullptr);
+}
+
+TEST(PeerTable, VisitsEveryPeerOnce) {
+  PeerTable table(crypto::Role::server);
+  for (const std::uint32_t index : {0U, 2U, 7U}) add(table, index, {kHere, tunio::StreamId{index}});
+  table.remove(PeerIndex{2});
+  std::vector<std::uint32_t> visited;
+  table.for_each([&](Peer& peer) { visited.push_back(peer.index.value); });
+  EXPECT_EQ(visited, (std::vector<std::uint32_t>{0, 7}));
+}
+
+}  // namespace
+}  // namespace vpnd::dataplane
