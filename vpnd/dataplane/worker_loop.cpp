@@ -158,6 +158,7 @@ void Worker::Loop::carry_out(SendPayload& command) {
   if (peer == nullptr) return;
   const DropReason drop = outbound_.send_payload(*peer, command.payload);
   if (drop != DropReason::none) worker_.drops_.count(drop);
+  outbound_.finish(now_);  // sealed at once: the next command may take away the key, or the peer
 }
 
 void Worker::Loop::carry_out(ReplaceUdp& command) {
