@@ -103,22 +103,6 @@ std::vector<std::string> negotiation_push_options(crypto::AeadAlgorithm cipher, 
   return options;
 }
 
-std::vector<std::string> apply_protocol_flags(std::span<const std::string> words, ProtocolFlags& flags) {
-  std::vector<std::string> unknown;
-  for (const std::string& word : words) {
-    if (word == "cc-exit") {
-      flags.exit_by_control_channel = true;
-    } else if (word == "tls-ekm") {
-      flags.tls_key_export = true;
-    } else if (word == "dyn-tls-crypt") {
-      flags.dynamic_tls_crypt = true;
-    } else {
-      unknown.push_back(word);
-    }
-  }
-  return unknown;
-}
-
 ClientCipher accept_cipher(std::span<const crypto::AeadAlgorithm> own,
                            std::optional<crypto::AeadAlgorithm> fallback,
                            std::optional<std::string_view> pushed, const PeerOptionsString& server_options) {

@@ -67,10 +67,6 @@ std::vector<std::string> negotiation_push_options(crypto::AeadAlgorithm cipher, 
 
 // --- client
 
-// Takes the words of one pushed option `protocol-flags w w …` or `key-derivation w`, without the option's
-// name. Returns the words it does not know.
-std::vector<std::string> apply_protocol_flags(std::span<const std::string> words, ProtocolFlags& flags);
-
 struct ClientCipher {
   std::optional<crypto::AeadAlgorithm> cipher;
   std::string error;  // why there is none

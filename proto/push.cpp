@@ -11,78 +11,10 @@ namespace {
 constexpr std::string_view kReplyWord = "PUSH_REPLY";
 constexpr std::string_view kContinued = ",push-continuation 2";
 constexpr std::string_view kLast = ",push-continuation 1";
-constexpr std::size_t kMaxWords = 16;
 
 bool is_space(char c) {
   return c == ' ' || c == '\t';
 }
-
-// Reads one word of an option at a time, by the rules of a stock configuration line.
-class WordReader {
- public:
-  explicit WordReader(std::string_view text) : rest_(text) {}
-
-  // Also at a comment, which ends the line.
-  bool at_end() {
-    while (!rest_.empty() && is_space(rest_.front())) rest_.remove_prefix(1);
-    return rest_.empty() || rest_.front() == '#' || rest_.front() == ';';
-  }
-
-  // The word that begins here; empty when a quote is not closed or a backslash stands before a character that
-  // it cannot escape. A quote has a meaning only as the first character of a word, and the closing one ends
-  // it.
-  std::optional<std::string> word() {
-    const char first = rest_.front();
-    if (first != '"' && first != '\'') return plain_word();
-    rest_.remove_prefix(1);
-    return first == '"' ? double_quoted_word() : single_quoted_word();
-  }
-
- private:
-  char take() {
-    const char c = rest_.front();
-    rest_.remove_prefix(1);
-    return c;
-  }
-
-  bool append(std::string& word, char c) {
-    if (c == '\\') {
-      if (rest_.empty()) return false;
-      c = take();
-      if (c != '\\' && c != '"' && !is_space(c)) return false;
-    }
-    word += c;
-    return true;
-  }
-
-  std::optional<std::string> plain_word() {
-    std::string word;
-    while (!rest_.empty() && !is_space(rest_.front())) {
-      if (!append(word, take())) return std::nullopt;
-    }
-    return word;
-  }
-
-  std::optional<std::string> double_quoted_word() {
-    std::string word;
-    while (!rest_.empty()) {
-      const char c = take();
-      if (c == '"') return word;
-      if (!append(word, c)) return std::nullopt;
-    }
-    return std::nullopt;
-  }
-
-  std::optional<std::string> single_quoted_word() {
-    const std::size_t end = rest_.find('\'');
-    if (end == std::string_view::npos) return std::nullopt;
-    std::string word(rest_.substr(0, end));
-    rest_.remove_prefix(end + 1);
-    return word;
-  }
-
-  std::string_view rest_;
-};
 
 // Whether the reply goes on in another message: "push-continuation 2" does, "push-continuation 1" ends it.
 std::optional<bool> continuation(std::string_view option) {
@@ -156,25 +88,6 @@ std::vector<std::string> PushAssembler::take_options() {
   std::vector<std::string> options = std::move(options_);
   *this = {};
   return options;
-}
-
-OptionWords split_option(std::string_view option) {
-  WordReader reader(option);
-  OptionWords result;
-  while (!reader.at_end()) {
-    auto word = reader.word();
-    if (!word || result.words.size() == kMaxWords) return {};
-    result.words.push_back(std::move(*word));
-  }
-  result.valid = true;
-  return result;
-}
-
-PullFilter::Action apply_pull_filter(std::span<const PullFilter> filters, std::string_view option) noexcept {
-  const auto match = std::find_if(filters.begin(), filters.end(), [&](const PullFilter& filter) {
-    return option.starts_with(filter.prefix);
-  });
-  return match == filters.end() ? PullFilter::Action::accept : match->action;
 }
 
 }  // namespace vpnd::proto

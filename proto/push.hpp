@@ -52,24 +52,4 @@ class PushAssembler {
   bool complete_ = false;
 };
 
-struct OptionWords {
-  bool valid = false;  // false: an unclosed quote, a wrong escape, or more than 16 words
-  std::vector<std::string> words;
-};
-
-// Splits one option as stock splits a line of a configuration file: white space separates, # and ; begin a
-// comment where a word could begin. A word that begins with " or ' goes on to the next such quote. A
-// backslash, except inside '…', may stand before a backslash, a double quote or white space, and before
-// nothing else.
-OptionWords split_option(std::string_view option);
-
-struct PullFilter {
-  enum class Action : std::uint8_t { accept, ignore, reject };
-  Action action;
-  std::string prefix;
-};
-
-// What the first filter whose prefix fits says; accept when none does.
-PullFilter::Action apply_pull_filter(std::span<const PullFilter> filters, std::string_view option) noexcept;
-
 }  // namespace vpnd::proto

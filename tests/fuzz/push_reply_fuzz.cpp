@@ -1,9 +1,11 @@
-// A server's PUSH_REPLY messages, one per line, and their options split into words.
+// A server's PUSH_REPLY messages, one per line, down to what a client takes from each option.
 
 #include "proto/push.hpp"
 
 #include <cstdlib>
 #include <string_view>
+
+#include "vpnd/config/pushed_options.hpp"
 
 using namespace vpnd::proto;
 
@@ -18,10 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     const auto options = assembler.take_options();
     if (options.size() > PushAssembler::kMaxOptions) std::abort();
+    vpnd::config::PushedOptions client;
     for (const std::string& option : options) {
       if (option.find(',') != std::string::npos) std::abort();
-      const OptionWords split = split_option(option);
-      if (!split.valid && !split.words.empty()) std::abort();
+      const auto result = vpnd::config::apply_pushed(option, vpnd::config::Options(), client);
+      if (result.verdict == vpnd::config::PushVerdict::refused && result.text.empty()) std::abort();
     }
     const PushMessages pushed = format_push_reply(options);
     if (pushed.error.empty() == pushed.messages.empty()) std::abort();

@@ -79,16 +79,6 @@ TEST(NegotiationPush, NothingIsSwitchedOnThatTheClientCannotBeToldOf) {
   EXPECT_EQ(choose_protocol_flags(client), (ProtocolFlags{true, false, false}));
 }
 
-TEST(NegotiationPush, ClientReadsWhatTheServerChose) {
-  const PeerInfo client = PeerInfo::parse("IV_PROTO=990\n");
-  ProtocolFlags flags;
-  EXPECT_THAT(apply_protocol_flags(std::vector<std::string>{"cc-exit", "tls-ekm", "dyn-tls-crypt"}, flags),
-              IsEmpty());
-  EXPECT_EQ(flags, choose_protocol_flags(client));
-  EXPECT_THAT(apply_protocol_flags(std::vector<std::string>{"tls-ekm", "aead-epoch"}, flags),
-              ElementsAre("aead-epoch"));
-}
-
 TEST(ClientCipher, PushedOneMustBeInTheOwnList) {
   const auto accept = [](std::optional<std::string_view> pushed, std::string_view options,
                          std::optional<AeadAlgorithm> fallback = std::nullopt) {

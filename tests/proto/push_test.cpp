@@ -114,51 +114,5 @@ TEST(PushAssembler, TooManyBytesOrOptionsAreRefused) {
   EXPECT_THAT(options.take_options(), IsEmpty());
 }
 
-TEST(SplitOption, SplitsLikeALineOfAConfigurationFile) {
-  const struct {
-    std::string_view option;
-    std::vector<std::string> words;
-  } cases[] = {
-      {"", {}},
-      {" \t ", {}},
-      {"route 10.0.0.0\t255.0.0.0", {"route", "10.0.0.0", "255.0.0.0"}},
-      {"echo \"two words\" 'it \"is\" \\'", {"echo", "two words", "it \"is\" \\"}},
-      {R"(echo a\ b \"c\" \\d "e\"f")", {"echo", "a b", "\"c\"", "\\d", "e\"f"}},
-      {"echo \"\" ''", {"echo", "", ""}},
-      {"echo don't 5\"", {"echo", "don't", "5\""}},  // a quote inside a word is a character
-      {"echo \"a\"b", {"echo", "a", "b"}},           // and a closing one ends the word
-      {"ping 10 # every ten seconds", {"ping", "10"}},
-      {"; nothing", {}},
-      {"echo a#b", {"echo", "a#b"}},
-  };
-  for (const auto& [option, words] : cases) {
-    const OptionWords split = split_option(option);
-    EXPECT_TRUE(split.valid) << option;
-    EXPECT_EQ(split.words, words) << option;
-  }
-}
-
-TEST(SplitOption, WhatIsNotFinishedIsInvalid) {
-  for (const char* const option : {"echo \"open", "echo 'open", "echo trailing\\", "echo \\n", "echo \"\\x\"",
-                                   "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17"}) {
-    EXPECT_FALSE(split_option(option).valid) << option;
-    EXPECT_THAT(split_option(option).words, IsEmpty()) << option;
-  }
-}
-
-TEST(PullFilter, FirstPrefixThatFitsDecides) {
-  const std::vector<PullFilter> filters{
-      {PullFilter::Action::accept, "route 10."},
-      {PullFilter::Action::ignore, "route "},
-      {PullFilter::Action::reject, "redirect-gateway"},
-      {PullFilter::Action::accept, "redirect-gateway"},
-  };
-  EXPECT_EQ(apply_pull_filter(filters, "route 10.0.0.0"), PullFilter::Action::accept);
-  EXPECT_EQ(apply_pull_filter(filters, "route 192.168.0.0"), PullFilter::Action::ignore);
-  EXPECT_EQ(apply_pull_filter(filters, "route-gateway 10.8.0.1"), PullFilter::Action::accept);
-  EXPECT_EQ(apply_pull_filter(filters, "redirect-gateway def1"), PullFilter::Action::reject);
-  EXPECT_EQ(apply_pull_filter({}, "anything"), PullFilter::Action::accept);
-}
-
 }  // namespace
 }  // namespace vpnd::proto

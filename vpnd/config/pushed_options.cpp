@@ -113,8 +113,7 @@ void peer_id(const Arguments& a, const Options&, Pushed& pushed) {
 void cipher(const Arguments& a, const Options& options, Pushed& pushed) {
   const CipherName name = cipher_name(a[0]);
   const auto& offered = options.data.ciphers;
-  const bool allowed = std::find(offered.begin(), offered.end(), name.name) != offered.end() ||
-                       options.data.fallback_cipher == name.name;
+  const bool allowed = std::find(offered.begin(), offered.end(), name.name) != offered.end();
   if (!name.usable || !allowed)
     throw Unusable{fmt::format("the server chose cipher {}, which is not in data-ciphers", a[0])};
   pushed.cipher = name.name;
