@@ -1,7 +1,11 @@
 // Functions stand in the order in which a packet meets them.
-//   1 cut a run into datagrams, a stream into frames   2 find peer and key   3 open (authenticate, then
-//   replay check) 4 strip framing, recognise pings                   5 check the inner source   6 merge and
-//   write to tun
+//
+//   1 cut a run into datagrams, a stream into frames
+//   2 find peer and key
+//   3 open: authenticate, then replay check
+//   4 strip framing, recognise pings
+//   5 check the inner source
+//   6 merge and write to tun
 
 #include "vpnd/dataplane/inbound.hpp"
 
@@ -63,9 +67,6 @@ DropReason Inbound::take_datagram(std::span<std::byte> datagram, const tunio::En
   if (drop != DropReason::none) return drop;
   Peer* const peer = header.peer_id == proto::kNoPeer ? peers_.find(source) : peers_.find(header.peer_id);
   if (peer == nullptr || peer->link.stream) return DropReason::unknown_peer;
-  if (policy_.sources == InboundPolicy::Sources::only_known && source != peer->link.endpoint) {
-    return DropReason::wrong_address;
-  }
   return take_data(peer, datagram, source);
 }
 

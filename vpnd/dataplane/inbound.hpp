@@ -18,10 +18,6 @@
 namespace vpnd::dataplane {
 
 struct InboundPolicy {
-  /// Whether DATA_V1, which names no peer, is matched by its source address alone, and a peer may change its
-  /// address.
-  enum class Sources : std::uint8_t { only_known, any_authentic };
-  Sources sources = Sources::any_authentic;
   bool client_to_client = false;  ///< hand packets for another peer straight to it, instead of to tun
   tunio::Coalescer::UdpMerging udp_merging = tunio::Coalescer::UdpMerging::off;
 };

@@ -219,23 +219,6 @@ TEST_F(InboundTest, WritesEarlyWhenMoreComesThanTheMergerHolds) {
 
 // ---- policies ----
 
-class InboundFromKnownSources : public test::Tunnel {
- protected:
-  InboundFromKnownSources()
-      : Tunnel({.role = crypto::Role::client, .policy = {.sources = InboundPolicy::Sources::only_known}}) {}
-};
-
-TEST_F(InboundFromKnownSources, DropsWhatComesFromElsewhere) {
-  server_reads(between(Udp{}.packet(), kHost, kAlice));
-  const Bytes datagram = server_io.take_sent().at(0).bytes;
-  client_io.udp_gives(kBobAt, datagram);
-  client.turn();
-  EXPECT_EQ(client.dropped(DropReason::wrong_address), 1U);
-  client_io.udp_gives(kServerAt, datagram);
-  client.turn();
-  EXPECT_EQ(client_io.take_written().size(), 1U);
-}
-
 class InboundBetweenClients : public test::Tunnel {
  protected:
   InboundBetweenClients()
