@@ -156,7 +156,7 @@ void change_directory(const config::Options& options) {
 }
 
 void log_start(const config::Loaded& loaded) {
-  spdlog::info("vpnd " VPND_VERSION " [OpenVPN protocol, io_uring, batched tun]");
+  spdlog::info("vpnd " VPND_VERSION " " VPND_PLATFORM "");
   for (const config::Diagnostic& warning : loaded.warnings) spdlog::warn("{}", config::format(warning));
 }
 
@@ -196,7 +196,7 @@ int run(const std::vector<std::string>& arguments) {
       fmt::print("{}", config::help_text());
       return 0;
     case config::Action::show_version:
-      fmt::print("vpnd " VPND_VERSION " x86_64-linux-gnu\n");
+      fmt::print("vpnd " VPND_VERSION " " VPND_PLATFORM "\n");
       return 0;
     case config::Action::check_config:
       fmt::print("{}", config::check_report(loaded));

@@ -83,8 +83,6 @@ void Client::start(InstanceObserver& observer) {
   dataplane::WorkerConfig config;
   config.role = crypto::Role::client;
   config.io = io_config(options_, tunnel_->take_queue(), {});
-  // Without `float` the socket is connected, and the kernel drops what other addresses send.
-  config.inbound.sources = dataplane::InboundPolicy::Sources::any_authentic;
   config.inbound.udp_merging =
       tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(config), *this);
@@ -159,8 +157,9 @@ void Client::take_auth_failed(std::string_view arguments) {
   const std::string reason =
       failure.reason.empty() ? "AUTH_FAILED" : fmt::format("AUTH_FAILED: {}", printable(failure.reason));
   if (failure.kind == proto::AuthFailure::Kind::temporary) {
-    return reconnect(reason, failure.advance == proto::AuthFailure::Advance::remote ? Next::next_remote
-                                                                                    : Next::same_remote);
+    const bool next = failure.advance == proto::AuthFailure::Advance::remote;
+    return reconnect(reason, next ? Next::next_remote : Next::same_remote,
+                     failure.backoff.value_or(std::chrono::seconds::zero()));
   }
   if (failure.kind == proto::AuthFailure::Kind::session_expired && pushed_) {
     return reconnect(reason, Next::same_remote);
@@ -260,7 +259,7 @@ void Client::restart() {
   if (!stopping_) reconnect("SIGUSR1: restarting", Next::same_remote);
 }
 
-void Client::reconnect(const std::string& reason, Next next) {
+void Client::reconnect(const std::string& reason, Next next, std::chrono::seconds at_least) {
   if (observer_ == nullptr || stopping_) return;
   spdlog::info("{}", reason);
   close_connection();
@@ -268,7 +267,7 @@ void Client::reconnect(const std::string& reason, Next next) {
   if (next == Next::next_remote) remotes_.advance();
   if (remotes_.exhausted())
     return finish({false, "All connections have been connect-retry-max times unsuccessful"});
-  connect_after(remotes_.wait());
+  connect_after(std::max(remotes_.wait(), at_least));
 }
 
 // The session may be in the middle of a call, so it goes once the control thread is back in its loop.

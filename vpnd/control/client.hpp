@@ -91,7 +91,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void handle(const dataplane::WorkerFailed& failed);
 
   // ---- ending and starting over ----
-  void reconnect(const std::string& reason, Next next);
+  void reconnect(const std::string& reason, Next next,
+                 std::chrono::seconds at_least = std::chrono::seconds::zero());
   void close_connection();
   void say_goodbye();
   void finish(const Outcome& outcome);

@@ -87,6 +87,7 @@ void Client::open_udp(const tunio::Endpoint& server) {
   spdlog::info("UDP link local: {}", tunio::local_endpoint(socket).format());
   spdlog::info("UDP link remote: {}", server.format());
   transport_.reset(::dup(socket.get()));
+  // Without `float` the socket is connected, and the kernel drops what other addresses send.
   data_plane_->post(dataplane::ReplaceUdp{std::move(socket)});
   begin_session({server, std::nullopt});
 }

@@ -1,6 +1,12 @@
 // Functions stand in the order of a client's life.
-//   1 authentication_request: who is it?   2 verdict of the password script   3 admit: settings, cipher,
-//   addresses 4 established: keys and the peer go to the worker   5 push   6 rekeys   7 leaving
+//
+//   1 AuthenticationRequest: who is it?
+//   2 the verdict of the password script
+//   3 admit: settings, cipher, addresses
+//   4 Established: keys and the peer go to the worker
+//   5 push
+//   6 rekeys
+//   7 leaving
 
 #include "vpnd/control/server_client.hpp"
 
