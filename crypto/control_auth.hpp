@@ -1,9 +1,11 @@
 // The wrapping of one control packet. docs/protocol.md §1, §2
 //
 //   plain      op(1) sid(8) REST
-//   tls-auth   op(1) sid(8) HMAC(n) pid(4) time(4) REST          HMAC over pid | time | op | sid | REST
-//   tls-crypt  op(1) sid(8) pid(4) time(4) TAG(32) CTR(REST)     TAG over op | sid | pid | time | REST, IV =
-//   TAG[0..15]
+//   tls-auth   op(1) sid(8) HMAC(n) pid(4) time(4) REST
+//   tls-crypt  op(1) sid(8) pid(4) time(4) TAG(32) CTR(REST)
+//
+// The HMAC is over pid | time | op | sid | REST; TAG is over op | sid | pid | time | REST, and its first 16
+// bytes are the IV.
 //
 // Wrapping and unwrapping keep no state: replay protection is proto's, which also must not look at a packet
 // before it came through here unharmed.

@@ -2,10 +2,9 @@
 // behind them.
 //
 //   header   op/key (1) | sender's session id (8)
-//   body     n (1) | n × acked message id (4) | [receiver's session id (8), if n > 0] | [message id (4)] |
-//   payload
-//                                                                         the message id is absent in ACK_V1
+//   body     n (1) | n × acked message id (4) | [receiver's session id (8)] | [message id (4)] | payload
 //
+// The receiver's session id is there if n > 0, the message id in all but ACK_V1.
 // docs/protocol.md §1. Neither parsing nor formatting allocates.
 
 #pragma once

@@ -1,10 +1,11 @@
 // Seals and opens the data packets of one key (docs/protocol.md §9). A batch is the unit of work.
 //
-//   DATA_V2   | 9/key (1) | peer id (3) | packet id (4) | tag (16) | ciphertext |   authenticated too: bytes
-//   0 to 7 DATA_V1   | 6/key (1) |               packet id (4) | tag (16) | ciphertext |   authenticated too:
-//   the packet id
+//   DATA_V2   | 9/key (1) | peer id (3) | packet id (4) | tag (16) | ciphertext |
+//   DATA_V1   | 6/key (1) |               packet id (4) | tag (16) | ciphertext |
+//   nonce     | packet id (4) | implicit IV (8) |
 //
-//   nonce     | packet id (4) | implicit IV (8) |           the IV comes from the key material
+// The IV comes from the key material. Authenticated with the ciphertext: of DATA_V2 bytes 0 to 7, of DATA_V1
+// the packet id.
 //
 // Packet ids make the nonces, so they start at 1, are never used twice and never wrap.
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "crypto/random.hpp"
+#include "proto/session.hpp"
 #include "proto/wire.hpp"
+#include "proto/wrap_state.hpp"
 
 namespace vpnd::proto {
 namespace {
@@ -19,14 +20,6 @@ constexpr std::array<std::byte, 6> kResendWrappedKey{std::byte{0}, std::byte{1},
 
 constexpr std::uint32_t kFirstPacketId = 1;
 constexpr MessageId kLastMessageOfContact{1};  // 0 is the reset, 1 what proves the cookie
-
-SessionId random_session_id() {
-  SessionId id;
-  do {
-    crypto::fill_random(id.bytes);
-  } while (id.is_zero());
-  return id;
-}
 
 bool is_client_reset(Opcode opcode) {
   return opcode == Opcode::control_hard_reset_client_v2 || opcode == Opcode::control_hard_reset_client_v3;
@@ -50,20 +43,6 @@ DropReason check_opening(const ParsedControlHeader& parsed) {
       return DropReason::unknown_peer;
   }
   return DropReason::unknown_opcode;
-}
-
-DropReason drop_reason(crypto::UnwrapResult result) {
-  switch (result) {
-    case crypto::UnwrapResult::ok:
-      return DropReason::none;
-    case crypto::UnwrapResult::too_short:
-      return DropReason::too_short;
-    case crypto::UnwrapResult::bad_tag:
-      return DropReason::bad_wrap;
-    case crypto::UnwrapResult::scratch_too_small:
-      return DropReason::too_big;
-  }
-  return DropReason::bad_wrap;
 }
 
 bool acknowledges_only_the_reset(const ControlBody& body) {

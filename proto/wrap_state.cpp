@@ -4,8 +4,6 @@
 
 namespace vpnd::proto {
 
-namespace {
-
 DropReason drop_reason(crypto::UnwrapResult result) {
   switch (result) {
     case crypto::UnwrapResult::ok:
@@ -17,10 +15,8 @@ DropReason drop_reason(crypto::UnwrapResult result) {
     case crypto::UnwrapResult::scratch_too_small:
       return DropReason::too_big;
   }
-  return DropReason::malformed;
+  return DropReason::bad_wrap;
 }
-
-}  // namespace
 
 WrapState::WrapState(crypto::ControlWrap wrap, ControlPacketIdCounter counter)
     : wrap_(std::move(wrap)), sent_(counter) {}

@@ -15,6 +15,9 @@
 
 namespace vpnd::proto {
 
+// What an unwrapping that failed is counted as; none for one that did not.
+DropReason drop_reason(crypto::UnwrapResult result);
+
 // One thread at a time. Allocates only in wrap().
 class WrapState {
  public:

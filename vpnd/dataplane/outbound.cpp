@@ -1,6 +1,9 @@
 // Functions stand in the order in which a packet meets them.
-//   1 find the peer   2 cut a super-packet and lay the segments into the peer's run   3 seal the run   4 send
-//   it
+//
+//   1 find the peer
+//   2 cut a super-packet and lay the segments into the peer's run
+//   3 seal the run
+//   4 send it
 
 #include "vpnd/dataplane/outbound.hpp"
 
