@@ -69,7 +69,7 @@ struct DataOptions {
   std::string announced_cipher;  // `cipher`, for the options string only; empty: the first of `ciphers`
   std::string digest = "SHA1";   // `auth`: HMAC of tls-auth; of no effect on the data channel
   CompressionFraming framing = CompressionFraming::none;
-  unsigned replay_window = 2048;  // packets; 0: packets must arrive in order
+  unsigned replay_window = 2048;  // packets; rounded up to a multiple of 64
   bool key_exporter = true;       // false: data keys by the legacy PRF even where the peer could export them
 };
 
