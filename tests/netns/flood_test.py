@@ -36,7 +36,7 @@ KINDS = ("forged", "replayed", "truncated", "random", "resets")
 ALWAYS_DROPPED = ("forged", "replayed", "truncated")
 WARM_UP = 20_000
 MOST_GROWTH_KB = 4096
-ACCOUNTED = 0.99  # the rest may be waiting somewhere when the counters are read
+ACCOUNTED = 0.999  # the rest may be waiting somewhere when the counters are read
 
 
 def resident_kb(pid: int) -> int:
