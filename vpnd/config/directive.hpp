@@ -76,6 +76,7 @@ std::span<const Directive> data_directives();
 std::span<const Directive> server_directives();
 std::span<const Directive> client_directives();
 std::span<const Directive> process_directives();
+std::span<const Directive> batching_directives();
 std::span<const Directive> unused_directives();
 std::span<const Directive> missing_directives();
 std::span<const Directive> refused_directives();

@@ -1,4 +1,4 @@
-// The directives about the process: what to do, logs, privileges, scripts, and batching.
+// The directives about the process: what to do, logs, privileges, scripts.
 
 #include <fmt/format.h>
 
@@ -9,8 +9,6 @@
 namespace vpnd::config {
 
 namespace {
-
-constexpr unsigned kMaxThreads = 256;
 
 // Handled where statements are read, since they change how others are read; see interpreter.cpp.
 void handled_by_interpreter(const Arguments&, Draft&) {}
@@ -108,34 +106,6 @@ void setenv(const Arguments& a, Draft& draft) {
   draft.options.scripts.environment.emplace_back(prefix + a[0], a.has(1) ? a[1] : "");
 }
 
-void warn_of_later(const Arguments& a, Draft& draft) {
-  draft.warn(a.where(), a.name(), "accepted, without effect yet");
-}
-
-void batch_size(const Arguments& a, Draft& draft) {
-  draft.options.batch.size_bytes = a.number<std::size_t>(0, 1500, 65536);
-}
-void batch_packets(const Arguments& a, Draft& draft) {
-  draft.options.batch.packets = a.number<unsigned>(0, 1, 4096);
-}
-void batch_hold(const Arguments& a, Draft& draft) {
-  draft.options.batch.hold = std::chrono::microseconds{a.number<std::int64_t>(0, 0, 1000000)};
-}
-void crypto_threads(const Arguments& a, Draft& draft) {
-  draft.options.batch.crypto_threads.reset();
-  if (a[0] != "auto") draft.options.batch.crypto_threads = a.number<unsigned>(0, 0, kMaxThreads);
-}
-
-void workers(const Arguments& a, Draft& draft) {
-  draft.options.batch.workers = a.number<unsigned>(0, 1, kMaxThreads);
-  if (draft.options.batch.workers > 1) warn_of_later(a, draft);
-}
-
-void io(const Arguments& a, Draft& draft) {
-  draft.options.batch.io = a.choice<IoBackend>(
-      0, {{"auto", IoBackend::automatic}, {"uring", IoBackend::uring}, {"epoll", IoBackend::epoll}});
-}
-
 constexpr Topic kTopic = Topic::process;
 constexpr Verdict kWorks = Verdict::works;
 
@@ -202,20 +172,6 @@ constexpr Directive kDirectives[] = {
      "", "always so; accepted"},
     {"disable-dco", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, always_so,
      "", "always so; accepted"},
-    {"batch-size", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_size,
-     "BYTES", "without effect yet: the batch channel does not exist"},
-    {"batch-packets", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no,
-     batch_packets,
-     "N", "without effect yet: a turn takes what its back end returns"},
-    {"batch-hold", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_hold,
-     "MICROSECONDS", "without effect yet: a batch is never waited for"},
-    {"crypto-threads", Topic::batching, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no,
-     crypto_threads,
-     "auto|N", "without effect yet: workers seal and open themselves"},
-    {"workers", Topic::batching, kWorks, kAnywhere, {1, 1}, Inline::no, workers,
-     "N", "threads of the data plane (1); more than one is without effect yet"},
-    {"io", Topic::batching, kWorks, kAnywhere, {1, 1}, Inline::no, io,
-     "auto|uring|epoll", "how packets get in and out of the kernel (auto)"},
 };
 // clang-format on
 

@@ -60,6 +60,7 @@ struct ScriptOptions {
 enum class IoBackend : std::uint8_t { automatic, uring, epoll };
 
 struct BatchOptions {
+  bool channel = true;  // offer the batch channel to peers that know it
   std::size_t size_bytes = 65536;
   unsigned packets = 256;
   std::chrono::microseconds hold{0};

@@ -193,6 +193,7 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
       {"passtos",
        "test.conf:6: \"passtos\": not yet supported by vpnd: the TOS field of inner packets is not copied to "
        "the outer ones"},
+      {"batch-channel off", "test.conf:6: \"batch-channel\": accepted, without effect yet"},
       {"batch-size 9000", "test.conf:6: \"batch-size\": accepted, without effect yet"},
       {"batch-packets 16", "test.conf:6: \"batch-packets\": accepted, without effect yet"},
       {"batch-hold 50", "test.conf:6: \"batch-hold\": accepted, without effect yet"},
@@ -311,6 +312,14 @@ TEST(CommandLine, MakesKeysInTheNewAndTheOldForm) {
   EXPECT_EQ(client.metadata, "bWV0YQ==");
   EXPECT_EQ(client.server_key->content.expose(), "-----BEGIN X");
   EXPECT_THROW(key({"--genkey", "tls-crypt-v2-client", "f"}), ConfigError);
+}
+
+TEST(Load, OffersTheBatchChannelUnlessToldNotTo) {
+  EXPECT_TRUE(client_with("").batch.channel);
+  EXPECT_TRUE(client_with("batch-channel on\n").batch.channel);
+  EXPECT_FALSE(client_with("batch-channel off\n").batch.channel);
+  EXPECT_EQ(error_of(std::string(kClient) + "batch-channel yes\n"),
+            "test.conf:6: \"yes\": not a value of batch-channel; it takes on, off");
 }
 
 TEST(Load, ReadsFromTheDisk) {
