@@ -14,8 +14,6 @@ std::string_view text(DropReason reason) noexcept {
       return "packet too big";
     case DropReason::unknown_opcode:
       return "unknown opcode";
-    case DropReason::bad_checksum:
-      return "wrong checksum";
     case DropReason::not_ip:
       return "neither IPv4 nor IPv6 inside";
     case DropReason::compressed:
@@ -90,8 +88,6 @@ std::string_view name(DropReason reason) noexcept {
       return "too_big";
     case DropReason::unknown_opcode:
       return "unknown_opcode";
-    case DropReason::bad_checksum:
-      return "bad_checksum";
     case DropReason::not_ip:
       return "not_ip";
     case DropReason::compressed:

@@ -27,6 +27,9 @@ bool is_data_packet(std::byte first) noexcept {
   return parsed && proto::is_data(parsed->opcode);
 }
 
+// How often an address is reported that the control thread has refused: whose it was may have left meanwhile.
+constexpr std::chrono::seconds kFloatRepeat{1};
+
 bool looks_like_ip(std::span<const std::byte> payload) noexcept {
   const auto version = std::to_integer<unsigned>(payload.front()) >> 4;
   return version == 4 || version == 6;
@@ -139,11 +142,12 @@ void Inbound::open_pending() noexcept {
 void Inbound::after_opening(std::size_t authentic) noexcept {
   Peer& peer = *pending_.peer;
   KeySlot& key = *pending_.key;
-  if (peer.link.stream && authentic < pending_.count) {
+  if (peer.link.stream && authentic < pending_.count && !peer.stream_end_reported) {
     // The stream's integrity is lost: nothing after a forged record can be trusted to be where it seems to
     // be.
     const auto stream = *peer.link.stream;
     io_.close_stream(stream);
+    peer.stream_end_reported = true;
     observer_.on_event(StreamEnded{stream, std::make_error_code(std::errc::bad_message)});
   }
   if (key.opener->wants_rekey() && !key.wear_reported) {
@@ -159,8 +163,10 @@ void Inbound::after_opening(std::size_t authentic) noexcept {
     key.used_by_peer = true;
     observer_.on_event(KeyUsed{peer.index, key.id});
   }
-  if (!peer.link.stream && pending_.source != peer.link.endpoint && pending_.source != peer.float_reported) {
+  if (!peer.link.stream && pending_.source != peer.link.endpoint &&
+      (pending_.source != peer.float_reported || now_ - peer.float_reported_at >= kFloatRepeat)) {
     peer.float_reported = pending_.source;
+    peer.float_reported_at = now_;
     observer_.on_event(PeerFloated{peer.index, pending_.source});
   }
 }

@@ -31,6 +31,9 @@ class Outbound {
   /// Without routes everything goes to peer 0.
   void set_routes(const routing::RouteTable* routes) noexcept { routes_ = routes; }
 
+  /// What leaves from here on, leaves at this time.
+  void begin_turn(proto::TimePoint now) noexcept { now_ = now; }
+
   /// Takes what tun gave. The arrivals must stay until finish().
   void send(std::span<const tunio::TunArrival> arrivals) noexcept;
 

@@ -40,7 +40,9 @@ struct Peer {
   proto::TimePoint last_sent{};
   proto::TimePoint last_received{};  ///< of something authenticated
   tunio::Endpoint float_reported;    ///< so that a run from a new address makes one event, not many
-  OutboundRun* run = nullptr;        ///< being filled in this turn
+  proto::TimePoint float_reported_at{};
+  bool stream_end_reported = false;
+  OutboundRun* run = nullptr;  ///< being filled in this turn
 
   KeySlot* key(proto::KeyId id) noexcept { return keys[id.value].get(); }
 };

@@ -33,6 +33,7 @@ void Worker::Loop::turn() {
   const tunio::Arrivals& arrivals = io_->wait(idle);
   now_ = proto::Clock::now();
 
+  outbound_.begin_turn(now_);
   if (arrivals.woken) take_commands();
   inbound_.receive(arrivals.udp, now_);
   inbound_.receive(arrivals.streams, now_);

@@ -34,6 +34,7 @@ void End::set_routes(std::shared_ptr<const routing::RouteTable> routes) {
 
 void End::turn() {
   const tunio::Arrivals& arrivals = io_.wait(0ns);
+  outbound.begin_turn(now);
   inbound.receive(arrivals.udp, now);
   inbound.receive(arrivals.streams, now);
   inbound.finish();

@@ -117,6 +117,20 @@ TEST_F(InboundTest, ReportsANewAddressOnceAndOnlyAfterAuthentication) {
   EXPECT_EQ(server.recorder.all<PeerFloated>().size(), 2U);
 }
 
+TEST_F(InboundTest, ReportsAnAddressThatWasRefusedOnceASecond) {
+  const auto reports = [this] {
+    client_reads(Udp{}.packet());
+    network_carries_up(kElsewhere);
+    return server.recorder.all<PeerFloated>().size();
+  };
+  EXPECT_EQ(reports(), 1U);
+  server.now += std::chrono::milliseconds(999);
+  EXPECT_EQ(reports(), 1U);
+  server.now += std::chrono::milliseconds(1);
+  EXPECT_EQ(reports(), 2U);
+  EXPECT_EQ(reports(), 2U);
+}
+
 TEST_F(InboundTest, ReportsTheFirstUseOfAKeyOnce) {
   up(Udp{}.packet());
   up(Udp{}.packet());

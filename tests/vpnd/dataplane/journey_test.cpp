@@ -209,6 +209,16 @@ TEST_F(JourneyByStream, ClosesAStreamThatCarriesAForgedRecord) {
   EXPECT_EQ(server.dropped(DropReason::bad_tag), 1U);
 }
 
+TEST_F(JourneyByStream, ReportsTheEndOfAStreamOnceHoweverManyBatchesAreForged) {
+  Bytes frames = frames_of(Udp{}.packet());
+  frames.back() ^= std::byte{1};
+  server_io.stream_gives(server_stream, frames);
+  server_io.stream_gives(server_stream, frames);
+  server.turn();
+  EXPECT_EQ(server.dropped(DropReason::bad_tag), 2U);
+  EXPECT_EQ(server.recorder.all<StreamEnded>().size(), 1U);
+}
+
 TEST_F(JourneyByStream, HandsControlPacketsOnWithTheirStream) {
   const auto stranger = server_io.add_stream({});
   server_io.stream_gives(stranger, bytes_of({0, 3, 7 << 3, 1, 2}));

@@ -171,6 +171,16 @@ TEST_F(OutboundToMany, SendsRunsEarlyWhenMorePeersAreServedThanRunsAreOpen) {
   EXPECT_EQ(server.buffers.available(), server.buffers.capacity());
 }
 
+TEST_F(OutboundToMany, NotesThisTurnsTimeForARunThatLeavesEarly) {
+  add_bob({kBobAt, std::nullopt});
+  server.turn();
+  server.now += std::chrono::seconds(30);
+  for (const auto& destination : {kAlice, kBob})
+    server_io.tun_gives(between(Udp{.payload = pattern(64)}.packet(), kHost, destination));
+  server.turn();
+  EXPECT_EQ(to_alice.last_sent, server.now);
+}
+
 TEST_F(OutboundTest, SortsWhatTunGaveIntoOneRunForEachPeer) {
   add_bob({kBobAt, std::nullopt});
   for (const auto& destination : {kAlice, kBob, kAlice, kBob})
