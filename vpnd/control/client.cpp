@@ -80,12 +80,13 @@ proto::Credentials Client::credentials() {
 
 void Client::start(InstanceObserver& observer) {
   observer_ = &observer;
-  dataplane::WorkerConfig config;
+  std::vector<dataplane::WorkerConfig> configs(1);
+  dataplane::WorkerConfig& config = configs.front();
   config.role = crypto::Role::client;
   config.io = io_config(options_, tunnel_->take_queue(), {});
   config.inbound.udp_merging =
       tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
-  data_plane_ = std::make_unique<DataPlane>(context_, std::move(config), *this);
+  data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
   spdlog::info("data path: {}", data_plane_->data_path());
   tick();
   connect_after(std::chrono::seconds::zero());
@@ -211,7 +212,7 @@ void Client::on_worker_event(dataplane::Event&& event) {
 }
 
 void Client::handle(const dataplane::StreamEnded& ended) {
-  if (!stream_ || *stream_ != ended.stream) return;
+  if (!stream_ || stream_->worker != ended.worker || stream_->stream != ended.stream) return;
   stream_.reset();
   reconnect("Connection reset: " + ended.reason.message(), Next::next_remote);
 }
@@ -280,7 +281,7 @@ void Client::close_connection() {
   push_timer_.cancel();
   data_plane_->post(dataplane::RemovePeer{kServer});
   data_plane_->post(dataplane::ReplaceUdp{});
-  if (stream_) data_plane_->post(dataplane::CloseStream{*stream_});
+  if (stream_) data_plane_->post(*stream_);
   stream_.reset();
   transport_.reset();
   pushed_.reset();
@@ -368,7 +369,7 @@ void Client::log_statistics() {
   spdlog::info("received {} bytes, sent {} bytes on the link", counters_->bytes_received.get(),
                counters_->bytes_sent.get());
   spdlog::info("drops: {}", data_plane_->describe_drops());
-  spdlog::info("io: {}", describe(data_plane_->io_counters()));
+  for (const std::string& line : data_plane_->describe_io()) spdlog::info("{}", line);
 }
 
 }  // namespace vpnd::control

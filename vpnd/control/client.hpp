@@ -119,7 +119,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   std::deque<tunio::Endpoint> addresses_;  // of the remote, not yet tried
   std::optional<asio::posix::stream_descriptor> connecting_;
   tunio::Endpoint connecting_to_;
-  std::optional<tunio::StreamId> stream_;
+  std::optional<dataplane::CloseStream> stream_;  // what ends the connection in use
   tunio::UniqueFd
       transport_;  // a second descriptor of the socket in use, for what the server pushes about it
   std::uint64_t attempt_ = 0;  // callbacks of former attempts find that theirs is over

@@ -118,11 +118,11 @@ void Client::tcp_connected() {
 
 void Client::handle(const dataplane::StreamOpened& opened) {
   if (opened.remote != connecting_to_ || session_ || stopping_) {
-    return data_plane_->post(dataplane::CloseStream{opened.stream});
+    return data_plane_->post(dataplane::CloseStream{opened.worker, opened.stream});
   }
-  stream_ = opened.stream;
+  stream_ = {opened.worker, opened.stream};
   spdlog::info("TCP connection established with {}", opened.remote.format());
-  begin_session({opened.remote, opened.stream});
+  begin_session({opened.remote, opened.stream, opened.worker});
 }
 
 void Client::begin_session(const dataplane::Link& link) {

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <variant>
 
+#include "vpnd/control/socket_setup.hpp"
+
 namespace vpnd::control {
 
 namespace {
@@ -31,14 +33,85 @@ std::uint64_t io_drops(const tunio::IoCounters& io, proto::DropReason reason) {
 
 }  // namespace
 
-DataPlane::DataPlane(asio::io_context& context, dataplane::WorkerConfig config, DataPlaneObserver& observer)
+DataPlane::DataPlane(asio::io_context& context, std::vector<dataplane::WorkerConfig> configs,
+                     DataPlaneObserver& observer)
     : observer_(observer), bell_(make_bell()), bell_waiter_(context, ::dup(bell_.get())) {
   const int bell = bell_.get();
-  worker_ = std::make_unique<dataplane::Worker>(std::move(config), [bell] { ::eventfd_write(bell, 1); });
+  for (dataplane::WorkerConfig& config : configs) {
+    config.id = {static_cast<std::uint32_t>(stations_.size())};
+    stations_.emplace_back(
+        std::make_unique<dataplane::Worker>(std::move(config), [bell] { ::eventfd_write(bell, 1); }));
+  }
   await_messages();
 }
 
 DataPlane::~DataPlane() = default;
+
+void DataPlane::post(dataplane::Command&& command) {
+  std::visit([this](auto&& known) { route(std::move(known)); }, std::move(command));
+}
+
+void DataPlane::post_to(dataplane::WorkerId worker, dataplane::Command&& command) {
+  stations_.at(worker.value).worker->post(std::move(command));
+}
+
+dataplane::WorkerId DataPlane::owner(dataplane::PeerIndex peer) const {
+  if (peer.value < stream_owners_.size() && stream_owners_[peer.value]) return *stream_owners_[peer.value];
+  return {static_cast<std::uint32_t>(peer.value % stations_.size())};
+}
+
+void DataPlane::route(dataplane::AddPeer&& command) {
+  if (command.index.value >= stream_owners_.size()) stream_owners_.resize(command.index.value + 1);
+  std::optional<dataplane::WorkerId>& stream_owner = stream_owners_[command.index.value];
+  stream_owner.reset();
+  if (command.link.stream) stream_owner = command.link.worker;
+  post_to(owner(command.index), std::move(command));
+}
+
+void DataPlane::route(dataplane::RemovePeer&& command) {
+  post_to_all(command);
+}
+
+void DataPlane::route(dataplane::MovePeer&& command) {
+  post_to_all(command);
+}
+
+void DataPlane::route(dataplane::SetRoutes&& command) {
+  post_to_all(command);
+}
+
+// A session's packets go through the worker that has its peer, so that the peer's counters have one writer.
+void DataPlane::route(dataplane::SendControl&& command) {
+  dataplane::WorkerId worker;
+  if (command.link.stream) {
+    worker = command.link.worker;
+  } else if (command.peer) {
+    worker = owner(*command.peer);
+  }
+  post_to(worker, std::move(command));
+}
+
+void DataPlane::route(dataplane::AddStream&& command) {
+  const dataplane::WorkerId worker{next_for_stream_};
+  next_for_stream_ = static_cast<std::uint32_t>((next_for_stream_ + 1) % stations_.size());
+  post_to(worker, std::move(command));
+}
+
+void DataPlane::route(dataplane::CloseStream&& command) {
+  post_to(command.worker, std::move(command));
+}
+
+void DataPlane::route(auto&& command) {
+  if constexpr (requires { command.index; }) {
+    post_to(owner(command.index), std::move(command));
+  } else {
+    post_to({}, std::move(command));
+  }
+}
+
+void DataPlane::post_to_all(const auto& command) {
+  for (Station& station : stations_) station.worker->post(dataplane::Command(command));
+}
 
 void DataPlane::send_control(const dataplane::Link& to, std::span<const std::byte> packet,
                              std::optional<dataplane::PeerIndex> peer) {
@@ -59,21 +132,28 @@ void DataPlane::await_messages() {
 void DataPlane::take_messages() {
   eventfd_t rings = 0;
   ::eventfd_read(bell_.get(), &rings);
-  worker_->control_packets().take(control_packets_);
-  worker_->events().take(events_);
-  for (dataplane::Event& event : events_) {
-    if (std::holds_alternative<dataplane::StreamOpened>(event)) observer_.on_worker_event(std::move(event));
-  }
-  for (const dataplane::ControlPacket& packet : control_packets_) {
-    observer_.on_control_packet(packet.link, std::span(packet.bytes).first(packet.size));
-  }
-  for (dataplane::Event& event : events_) {
-    if (!std::holds_alternative<dataplane::StreamOpened>(event)) observer_.on_worker_event(std::move(event));
+  for (Station& station : stations_) {
+    station.worker->control_packets().take(station.control_packets);
+    station.worker->events().take(station.events);
+    for (dataplane::Event& event : station.events) {
+      if (std::holds_alternative<dataplane::StreamOpened>(event)) observer_.on_worker_event(std::move(event));
+    }
+    for (const dataplane::ControlPacket& packet : station.control_packets) {
+      observer_.on_control_packet(packet.link, std::span(packet.bytes).first(packet.size));
+    }
+    for (dataplane::Event& event : station.events) {
+      if (!std::holds_alternative<dataplane::StreamOpened>(event))
+        observer_.on_worker_event(std::move(event));
+    }
   }
 }
 
 std::uint64_t DataPlane::drops(proto::DropReason reason) const {
-  return worker_->drops().get(reason) + control_drops_.get(reason) + io_drops(worker_->io_counters(), reason);
+  std::uint64_t sum = control_drops_.get(reason);
+  for (const Station& station : stations_) {
+    sum += station.worker->drops().get(reason) + io_drops(station.worker->io_counters(), reason);
+  }
+  return sum;
 }
 
 std::string DataPlane::describe_drops() const {
@@ -84,6 +164,16 @@ std::string DataPlane::describe_drops() const {
     if (count > 0) text += fmt::format("{}{}={}", text.empty() ? "" : " ", proto::name(reason), count);
   }
   return text.empty() ? "none" : text;
+}
+
+std::vector<std::string> DataPlane::describe_io() const {
+  std::vector<std::string> lines;
+  for (const Station& station : stations_) {
+    const std::string which =
+        stations_.size() > 1 ? fmt::format(" of worker {}", station.worker->id().value) : "";
+    lines.push_back(fmt::format("io{}: {}", which, describe(station.worker->io_counters())));
+  }
+  return lines;
 }
 
 }  // namespace vpnd::control

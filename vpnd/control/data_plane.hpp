@@ -1,5 +1,5 @@
-// The control thread's end of the worker: commands go out, events and control packets come in as callbacks of
-// the io_context.
+// The control thread's end of the workers: commands go out to whom they concern, events and control packets
+// come in as callbacks of the io_context.
 
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace vpnd::control {
 
-/// Hears what the worker reports. Called on the control thread, one call at a time.
+/// Hears what the workers report. Called on the control thread, one call at a time.
 class DataPlaneObserver {
  public:
   virtual ~DataPlaneObserver() = default;
@@ -25,39 +25,70 @@ class DataPlaneObserver {
   virtual void on_worker_event(dataplane::Event&& event) = 0;
 };
 
-/// Owns the worker. Belongs to the control thread.
+/// Owns the workers and knows which of them has which peer. Belongs to the control thread.
 class DataPlane {
  public:
-  /// Starts the worker. Throws std::system_error.
-  DataPlane(asio::io_context& context, dataplane::WorkerConfig config, DataPlaneObserver& observer);
+  /// Starts one worker per configuration, at least one. Throws std::system_error.
+  DataPlane(asio::io_context& context, std::vector<dataplane::WorkerConfig> configs,
+            DataPlaneObserver& observer);
   ~DataPlane();
 
-  void post(dataplane::Command&& command) { worker_->post(std::move(command)); }
+  /// Carries the command to the worker it concerns, or to all. A peer belongs to the worker that has its
+  /// stream, or over UDP to the worker `index mod N`, where datagrams with its peer id are steered to.
+  /// ReplaceUdp and ReplaceTun are for worker 0; a new stream goes to the next worker in turn.
+  void post(dataplane::Command&& command);
+  /// For a worker that is known: the socket of a lane.
+  void post_to(dataplane::WorkerId worker, dataplane::Command&& command);
+
   /// Sends one control packet to where the link leads; `peer` is whose ping timer it resets.
   void send_control(const dataplane::Link& to, std::span<const std::byte> packet,
                     std::optional<dataplane::PeerIndex> peer = std::nullopt);
 
+  std::size_t workers() const noexcept { return stations_.size(); }
+
   /// A packet that the control plane dropped.
   void count_drop(proto::DropReason reason) noexcept { control_drops_.count(reason); }
-  /// Packets dropped for this reason on the data path (the event loop's as of its last tick) and on the
+  /// Packets dropped for this reason on the data path (the event loops' as of their last tick) and on the
   /// control path.
   std::uint64_t drops(proto::DropReason reason) const;
   /// "bad_tag=3 replayed=1", only what is not zero; "none".
   std::string describe_drops() const;
-  const std::string& data_path() const noexcept { return worker_->data_path(); }
-  tunio::IoCounters io_counters() const { return worker_->io_counters(); }
+  /// Which path into the kernel is in use and why, for the log.
+  const std::string& data_path() const noexcept { return stations_.front().worker->data_path(); }
+  /// What the event loops counted, a line for each worker.
+  std::vector<std::string> describe_io() const;
 
  private:
+  // A worker, and what was taken out of its mailboxes; the vectors keep their capacity.
+  struct Station {
+    std::unique_ptr<dataplane::Worker> worker;
+    std::vector<dataplane::Event> events;
+    std::vector<dataplane::ControlPacket> control_packets;
+  };
+
   void await_messages();
   void take_messages();
 
+  dataplane::WorkerId owner(dataplane::PeerIndex peer) const;
+
+  // How each command finds its worker.
+  void route(dataplane::AddPeer&& command);
+  void route(dataplane::RemovePeer&& command);
+  void route(dataplane::MovePeer&& command);
+  void route(dataplane::SetRoutes&& command);
+  void route(dataplane::SendControl&& command);
+  void route(dataplane::AddStream&& command);
+  void route(dataplane::CloseStream&& command);
+  void route(auto&& command);
+  void post_to_all(const auto& command);
+
   DataPlaneObserver& observer_;
-  tunio::UniqueFd bell_;  // rung by the worker when one of its mailboxes for us stops being empty
+  tunio::UniqueFd bell_;  // rung by a worker when one of its mailboxes for us stops being empty
   asio::posix::stream_descriptor bell_waiter_;
   dataplane::DropCounters control_drops_;
-  std::vector<dataplane::Event> events_;
-  std::vector<dataplane::ControlPacket> control_packets_;
-  std::unique_ptr<dataplane::Worker> worker_;
+  std::vector<Station> stations_;
+  std::vector<std::optional<dataplane::WorkerId>> stream_owners_;  // by peer index; of peers with a stream
+  std::uint32_t next_for_stream_ = 0;
 };
 
 }  // namespace vpnd::control

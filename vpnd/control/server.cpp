@@ -55,6 +55,15 @@ std::array<std::byte, 19> encode(const tunio::Endpoint& endpoint) {
   return bytes;
 }
 
+// Names a stream among those of all workers; never 0.
+std::uint64_t stream_number(dataplane::WorkerId worker, tunio::StreamId stream) {
+  return (std::uint64_t{worker.value} + 1) << 32 | stream.value;
+}
+
+std::uint64_t stream_number(const dataplane::Link& link) {
+  return link.stream ? stream_number(link.worker, *link.stream) : 0;
+}
+
 std::optional<proto::SessionId> sender_of(std::span<const std::byte> packet) {
   if (packet.size() < kSessionIdAt + proto::kSessionIdSize) return std::nullopt;
   proto::SessionId id;
@@ -125,7 +134,8 @@ void Server::listen_tcp(const config::Listener& listener) {
 
 void Server::start(InstanceObserver& observer) {
   observer_ = &observer;
-  dataplane::WorkerConfig config;
+  std::vector<dataplane::WorkerConfig> configs(1);
+  dataplane::WorkerConfig& config = configs.front();
   config.role = crypto::Role::server;
   config.io = io_config(options_, tunnel_->take_queue(), std::move(udp_));
   config.outbound.stream_backlog_bytes =
@@ -133,7 +143,7 @@ void Server::start(InstanceObserver& observer) {
   config.inbound.client_to_client = options_.server.client_to_client;
   config.inbound.udp_merging =
       tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
-  data_plane_ = std::make_unique<DataPlane>(context_, std::move(config), *this);
+  data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
   client_context_.emplace(ServerContext{.io = context_,
                                         .options = options_,
                                         .data_plane = *data_plane_,
@@ -195,10 +205,10 @@ DropReason Server::take_datagram(const dataplane::Link& from, std::span<const st
 }
 
 DropReason Server::take_frame(const dataplane::Link& from, std::span<const std::byte> packet) {
-  const auto stream = streams_.find(from.stream->value);
+  const auto stream = streams_.find(stream_number(from));
   if (stream == streams_.end()) return DropReason::unknown_peer;
   if (const auto client = stream->second.client) return client->driver().receive(packet);
-  const dataplane::Link link{stream->second.remote, from.stream};
+  const dataplane::Link link = stream->second.link;
   return act_on(first_contact_.judge_stream(packet, now()), link, packet, {});
 }
 
@@ -220,7 +230,7 @@ DropReason Server::begin_session(const proto::NewSession& contact, const datapla
                                                make_session(contact, from));
   clients_[index->value] = client;
   if (from.stream) {
-    streams_[from.stream->value].client = client;
+    streams_[stream_number(from)].client = client;
   } else {
     sessions_[key_of(*client)] = client;
   }
@@ -281,12 +291,13 @@ void Server::on_worker_event(dataplane::Event&& event) {
 }
 
 void Server::handle(const dataplane::StreamOpened& opened) {
-  streams_[opened.stream.value] = {opened.remote, nullptr, proto::Clock::now()};
+  const dataplane::Link link{opened.remote, opened.stream, opened.worker};
+  streams_[stream_number(link)] = {link, nullptr, proto::Clock::now()};
   spdlog::info("TCP connection established with {}", opened.remote.format());
 }
 
 void Server::handle(const dataplane::StreamEnded& ended) {
-  const auto stream = streams_.find(ended.stream.value);
+  const auto stream = streams_.find(stream_number(ended.worker, ended.stream));
   if (stream == streams_.end()) return;
   const auto client = stream->second.client;
   streams_.erase(stream);
@@ -370,7 +381,7 @@ ServerClient* Server::at(dataplane::PeerIndex index) {
 
 Server::SessionKey Server::key_of(const ServerClient& client) const {
   const dataplane::Link& link = client.driver().link();
-  return {link.endpoint, link.stream ? link.stream->value : 0, client.remote_id()};
+  return {link.endpoint, stream_number(link), client.remote_id()};
 }
 
 // The client may be in the middle of a call, so its object goes once the control thread is back in its loop.
@@ -380,9 +391,9 @@ void Server::remove(ServerClient& client, const std::string& reason) {
   spdlog::info("{}: {}", client.label(), reason);
   client.withdraw();
   clients_[client.index().value].reset();
-  if (const auto& stream = client.driver().link().stream) {
-    data_plane_->post(dataplane::CloseStream{*stream});
-    streams_.erase(stream->value);
+  if (const dataplane::Link& link = client.driver().link(); link.stream) {
+    data_plane_->post(dataplane::CloseStream{link.worker, *link.stream});
+    streams_.erase(stream_number(link));
   } else {
     sessions_.erase(key_of(client));
   }
@@ -407,9 +418,9 @@ void Server::tick() {
     for (const auto& client : std::vector(clients_)) {
       if (client) client->renew_if_worn();
     }
-    for (const auto& [id, stream] : streams_) {
+    for (const auto& [number, stream] : streams_) {
       if (stream.client || moment - stream.accepted < options_.tls.handshake_window) continue;
-      data_plane_->post(dataplane::CloseStream{tunio::StreamId{id}});
+      data_plane_->post(dataplane::CloseStream{stream.link.worker, *stream.link.stream});
     }
     std::erase_if(streams_, [&](const auto& entry) {
       return !entry.second.client && moment - entry.second.accepted >= options_.tls.handshake_window;

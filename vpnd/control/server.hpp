@@ -40,7 +40,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   // starts anew from the same address runs beside its old session until it has proven itself.
   struct SessionKey {
     tunio::Endpoint endpoint;
-    std::uint32_t stream = 0;  // 0: UDP
+    std::uint64_t stream = 0;  // 0: UDP
     proto::SessionId client;
     bool operator==(const SessionKey&) const = default;
   };
@@ -49,7 +49,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   };
   // A TCP connection; `client` is empty until its first packet made a session.
   struct Stream {
-    tunio::Endpoint remote;
+    dataplane::Link link;
     std::shared_ptr<ServerClient> client;
     proto::TimePoint accepted;
   };
@@ -118,7 +118,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   std::vector<std::shared_ptr<ServerClient>> clients_;  // by peer index
   std::unordered_map<SessionKey, std::shared_ptr<ServerClient>, SessionKeyHash> sessions_;
-  std::unordered_map<std::uint32_t, Stream> streams_;
+  std::unordered_map<std::uint64_t, Stream> streams_;
   std::uint32_t next_index_ = 0;
   bool routes_pending_ = false;
 

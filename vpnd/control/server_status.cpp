@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "vpnd/control/server.hpp"
-#include "vpnd/control/socket_setup.hpp"
 #include "vpnd/host/file_io.hpp"
 
 namespace vpnd::control {
@@ -54,7 +53,7 @@ void Server::log_statistics() {
   const auto version = static_cast<host::StatusVersion>(options_.log.status_version);
   spdlog::info("{}", host::format_server_status(status(), version));
   spdlog::info("drops: {}", data_plane_->describe_drops());
-  spdlog::info("io: {}", describe(data_plane_->io_counters()));
+  for (const std::string& line : data_plane_->describe_io()) spdlog::info("{}", line);
 }
 
 }  // namespace vpnd::control

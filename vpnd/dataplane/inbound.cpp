@@ -148,7 +148,7 @@ void Inbound::after_opening(std::size_t authentic) noexcept {
     const auto stream = *peer.link.stream;
     io_.close_stream(stream);
     peer.stream_end_reported = true;
-    observer_.on_event(StreamEnded{stream, std::make_error_code(std::errc::bad_message)});
+    observer_.on_event(StreamEnded{peer.link.worker, stream, std::make_error_code(std::errc::bad_message)});
   }
   if (key.opener->wants_rekey() && !key.wear_reported) {
     key.wear_reported = true;

@@ -29,10 +29,17 @@ namespace vpnd::dataplane {
 /// slot 0, whatever id the server gave it.
 using routing::PeerIndex;
 
+/// Number of a worker of this process, from 0.
+struct WorkerId {
+  std::uint32_t value = 0;
+  auto operator<=>(const WorkerId&) const = default;
+};
+
 /// Where a peer is reached: a UDP address, or a TCP stream (then `endpoint` is only for people to read).
 struct Link {
   tunio::Endpoint endpoint;
   std::optional<tunio::StreamId> stream;
+  WorkerId worker{};  ///< who has the stream; of a packet: who received it
 };
 
 /// What the worker has to know of a peer besides its keys.
@@ -108,6 +115,7 @@ struct AddStream {
   tunio::Endpoint remote;
 };
 struct CloseStream {
+  WorkerId worker;
   tunio::StreamId stream;
 };
 struct Stop {};
@@ -119,10 +127,12 @@ using Command =
 // ---- events ----
 
 struct StreamOpened {
+  WorkerId worker;
   tunio::StreamId stream;
   tunio::Endpoint remote;
 };
 struct StreamEnded {
+  WorkerId worker;
   tunio::StreamId stream;
   std::error_code reason;
 };

@@ -9,7 +9,8 @@
 namespace vpnd::dataplane {
 
 Worker::Worker(WorkerConfig config, std::function<void()> notify, const IoFactory& make_io)
-    : commands_(0, [this] { io_->wake(); }),
+    : id_(config.id),
+      commands_(0, [this] { io_->wake(); }),
       events_(0, notify),
       control_packets_(config.control_packets, notify) {
   std::promise<void> started;
@@ -34,7 +35,7 @@ Worker::~Worker() {
 // An io_uring made with SINGLE_ISSUER belongs to the thread that made it, so everything is made here.
 void Worker::run(WorkerConfig config, const IoFactory& make_io,
                  std::function<void(std::exception_ptr)> started) {
-  pthread_setname_np(pthread_self(), "vpnd-worker");
+  pthread_setname_np(pthread_self(), ("vpnd-worker/" + std::to_string(id_.value)).c_str());
   std::unique_ptr<Loop> loop;
   try {
     auto buffers = std::make_unique<tunio::BufferPool>(config.buffers);

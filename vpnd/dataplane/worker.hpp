@@ -20,6 +20,7 @@ namespace vpnd::dataplane {
 
 struct WorkerConfig {
   crypto::Role role = crypto::Role::client;
+  WorkerId id;
   tunio::IoConfig io;
   InboundPolicy inbound;
   OutboundLimits outbound;
@@ -42,6 +43,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
+  WorkerId id() const noexcept { return id_; }
   void post(Command&& command) { commands_.post(std::move(command)); }
   Mailbox<Event>& events() noexcept { return events_; }
   Mailbox<ControlPacket>& control_packets() noexcept { return control_packets_; }
@@ -57,6 +59,7 @@ class Worker {
 
   void run(WorkerConfig config, const IoFactory& make_io, std::function<void(std::exception_ptr)> started);
 
+  const WorkerId id_;
   DropCounters drops_;
   std::string data_path_;
   tunio::BatchIo* io_ = nullptr;  // set before the constructor returns, valid while the thread runs

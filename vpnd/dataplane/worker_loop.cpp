@@ -55,7 +55,9 @@ void Worker::Loop::report_failures(const tunio::Arrivals& arrivals) {
 }
 
 void Worker::Loop::report_closed_streams(std::span<const tunio::StreamClosed> closed) {
-  for (const tunio::StreamClosed& stream : closed) on_event(StreamEnded{stream.stream, stream.reason});
+  for (const tunio::StreamClosed& stream : closed) {
+    on_event(StreamEnded{worker_.id(), stream.stream, stream.reason});
+  }
 }
 
 void Worker::Loop::take_commands() {
@@ -172,7 +174,7 @@ void Worker::Loop::carry_out(ReplaceTun& command) {
 
 void Worker::Loop::carry_out(AddStream& command) {
   const tunio::StreamId stream = io_->add_stream(std::move(command.socket));
-  on_event(StreamOpened{stream, command.remote});
+  on_event(StreamOpened{worker_.id(), stream, command.remote});
 }
 
 void Worker::Loop::carry_out(CloseStream& command) {
@@ -187,6 +189,7 @@ void Worker::Loop::on_control_packet(const Link& from, std::span<const std::byte
   if (packet.size() > ControlPacket::kMaxSize) return worker_.drops_.count(DropReason::too_big);
   ControlPacket copy;
   copy.link = from;
+  copy.link.worker = worker_.id();
   copy.size = static_cast<std::uint16_t>(packet.size());
   std::memcpy(copy.bytes.data(), packet.data(), packet.size());
   if (!worker_.control_packets_.try_post(std::move(copy)))

@@ -305,7 +305,7 @@ TEST_F(WorkerTest, ReportsAStreamItTookAndFramesWhatGoesThere) {
   EXPECT_EQ(stage.when_idle([&](MemoryIo& io) { return io.take_stream(stream); }),
             bytes_of({0, 2, 4 << 3, 9}));
 
-  worker->post(CloseStream{stream});
+  worker->post(CloseStream{WorkerId{}, stream});
   EXPECT_FALSE(stage.when_idle([&](MemoryIo& io) { return io.is_open(stream); }));
   EXPECT_TRUE(events<StreamEnded>().empty());
 }
