@@ -27,8 +27,8 @@ std::uint16_t checksum_offset(bool is_tcp) noexcept {
   return is_tcp ? kTcpChecksumOffset : kUdpChecksumOffset;
 }
 
-// What tells tun to finish the checksum of a single packet; zero if there is no checksum that could be
-// finished.
+}  // namespace
+
 VirtioNetHeader partial_header(std::span<const std::byte> packet) noexcept {
   const auto view = IpPacket::parse(packet);
   if (!view || view->is_fragment() || !view->has_transport()) return {};
@@ -41,8 +41,6 @@ VirtioNetHeader partial_header(std::span<const std::byte> packet) noexcept {
   header.flags = kVirtioNeedsChecksum;
   return header;
 }
-
-}  // namespace
 
 Coalescer::Coalescer(UdpMerging udp_merging, std::size_t capacity)
     : udp_merging_(udp_merging),
@@ -73,6 +71,24 @@ bool Coalescer::add_whole(const VirtioNetHeader& header, std::span<std::byte> pa
   if (is_full()) return false;
   end_flow_of(packet, classify_packet(packet));
   pass(packet).header = header;
+  return true;
+}
+
+bool Coalescer::add_pieces(const VirtioNetHeader& header, std::span<const iovec> pieces) noexcept {
+  if (pieces.empty() || pieces.size() > kMaxWriteParts || parts_.size() + pieces.size() > capacity_)
+    return false;
+  forget_flows();
+  const auto bytes_of = [](const iovec& piece) {
+    return std::span(static_cast<std::byte*>(piece.iov_base), piece.iov_len);
+  };
+  Item& item = pass(bytes_of(pieces.front()));
+  item.header = header;
+  for (const iovec& piece : pieces.subspan(1)) {
+    const std::uint16_t part = add_part(bytes_of(piece));
+    parts_[item.last_part].next = part;
+    item.last_part = part;
+    ++item.part_count;
+  }
   return true;
 }
 
@@ -142,6 +158,7 @@ void Coalescer::append(Item& item, std::span<std::byte> packet, const PacketTrai
   parts_[item.last_part].next = part;
   item.last_part = part;
   ++item.part_count;
+  item.merged = true;
   item.size += traits.payload_size;
   item.next_sequence += traits.payload_size;
   item.last_id = traits.ip_id;
@@ -157,6 +174,7 @@ void Coalescer::prepend(Item& item, std::span<std::byte> packet, const PacketTra
   parts_[part].next = item.first_part;
   item.first_part = part;
   ++item.part_count;
+  item.merged = true;
   item.packet = packet.data();
   item.size += traits.payload_size;
   item.first_sequence = traits.sequence;
@@ -230,7 +248,7 @@ Coalescer::Slot* Coalescer::find_slot(std::span<const std::byte> packet,
 
 std::span<const TunWrite> Coalescer::finish() noexcept {
   for (Item& item : items_) {
-    if (item.part_count > 1) patch_headers(item);
+    if (item.merged) patch_headers(item);
     const std::size_t first_vector = vectors_.size();
     std::uint16_t index = item.first_part;
     for (std::uint16_t i = 0; i < item.part_count; ++i) {

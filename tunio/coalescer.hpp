@@ -20,6 +20,10 @@
 
 namespace vpnd::tunio {
 
+// What tells tun to finish the checksum of a single TCP or UDP packet that holds only the pseudo-header's
+// sum; zero if the packet has no checksum that could be finished.
+VirtioNetHeader partial_header(std::span<const std::byte> packet) noexcept;
+
 // Merges the packets of one turn. Packets of a flow keep their order, and so do flows by their first packet.
 // Allocates at construction only. One thread.
 class Coalescer {
@@ -41,12 +45,19 @@ class Coalescer {
   // passes through as it is, in its place in the order. Same return value.
   [[nodiscard]] bool add_whole(const VirtioNetHeader& header, std::span<std::byte> packet) noexcept;
 
+  // The same for a packet that lies in several pieces, of which the first holds its headers. The pieces'
+  // bytes are borrowed until clear(), the vectors only during the call. Takes no more than kMaxWriteParts
+  // pieces. No packet behind it is merged with one before it.
+  [[nodiscard]] bool add_pieces(const VirtioNetHeader& header, std::span<const iovec> pieces) noexcept;
+
   // Patches the headers and returns what is to be written, in order; valid until clear(), which must come
   // next.
   std::span<const TunWrite> finish() noexcept;
   void clear() noexcept;
 
   bool empty() const noexcept { return items_.empty(); }
+  // How many packets or pieces it takes before clear() must come.
+  std::size_t room() const noexcept { return capacity_ - parts_.size(); }
 
  private:
   struct Part {
@@ -70,6 +81,7 @@ class Coalescer {
     std::uint16_t first_part;
     std::uint16_t last_part;
     std::uint16_t part_count = 1;
+    bool merged = false;  // its headers are to be patched
     bool may_append = false;
     bool may_prepend = false;
     bool is_tcp = false;

@@ -36,6 +36,12 @@ class Segmenter {
   // segment_size(i) bytes and does not overlap the packet.
   void write(std::size_t i, std::byte* destination) const noexcept;
 
+  // Whether there is something to cut: the packet is TCP or UDP with headers of header_size() bytes, before
+  // a payload of which each segment carries payload_per_segment().
+  bool is_segmented() const noexcept { return kind_ == Kind::tcp || kind_ == Kind::udp; }
+  std::size_t header_size() const noexcept { return header_size_; }
+  std::size_t payload_per_segment() const noexcept { return payload_per_segment_; }
+
   // The checked view of what is being cut (addresses, protocol).
   const IpPacket& packet() const noexcept { return packet_; }
 

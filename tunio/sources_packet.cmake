@@ -7,6 +7,7 @@ list(APPEND vpnd_tunio_sources
   ip_packet.cpp
   mss_clamp.cpp
   segmentation.cpp
+  unit_headers.cpp
 )
 list(APPEND vpnd_tunio_headers
   byte_order.hpp
@@ -17,5 +18,6 @@ list(APPEND vpnd_tunio_headers
   ip_packet.hpp
   mss_clamp.hpp
   segmentation.hpp
+  unit_headers.hpp
   virtio_net.hpp
 )

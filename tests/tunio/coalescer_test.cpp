@@ -262,5 +262,39 @@ TEST_F(CoalescerTest, KeepsOrderWithMoreFlowsThanItsTableCanTell) {
   EXPECT_GT(merged, 500U);
 }
 
+// ---- packets in pieces ----
+
+TEST(Coalescer, HandsOnAPacketInPiecesInItsPlace) {
+  Coalescer coalescer(Coalescer::UdpMerging::on);
+  Bytes before = test::Udp{.payload = test::pattern(40)}.packet();
+  Bytes after = before;
+  Bytes headers(52, std::byte{1}), first(1000, std::byte{2}), second(500, std::byte{3});
+  const iovec pieces[] = {
+      {headers.data(), headers.size()}, {first.data(), first.size()}, {second.data(), second.size()}};
+  const VirtioNetHeader header{.flags = kVirtioNeedsChecksum, .gso_type = kVirtioGsoTcpV4, .gso_size = 1000};
+  ASSERT_TRUE(coalescer.add(before, InnerChecksum::verified));
+  ASSERT_TRUE(coalescer.add_pieces(header, pieces));
+  ASSERT_TRUE(coalescer.add(after, InnerChecksum::verified));
+  const auto written = coalescer.finish();
+  ASSERT_EQ(written.size(), 3U) << "nothing is merged across it";
+  EXPECT_EQ(written[1].header, header);
+  ASSERT_EQ(written[1].parts.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(written[1].parts[i].iov_base, pieces[i].iov_base);
+    EXPECT_EQ(written[1].parts[i].iov_len, pieces[i].iov_len);
+  }
+}
+
+TEST(Coalescer, RefusesPiecesBeyondItsCapacity) {
+  Coalescer coalescer(Coalescer::UdpMerging::on, 4);
+  Bytes bytes(60);
+  const std::vector<iovec> pieces(3, iovec{bytes.data(), bytes.size()});
+  EXPECT_EQ(coalescer.room(), 4U);
+  EXPECT_TRUE(coalescer.add_pieces({}, pieces));
+  EXPECT_EQ(coalescer.room(), 1U);
+  EXPECT_FALSE(coalescer.add_pieces({}, pieces));
+  EXPECT_EQ(coalescer.finish().size(), 1U);
+}
+
 }  // namespace
 }  // namespace vpnd::tunio

@@ -8,5 +8,6 @@ vpnd_test(tunio_packet_test
     mss_clamp_test.cpp
     packet_builder.cpp
     segmentation_test.cpp
+    unit_headers_test.cpp
     virtio_net_test.cpp
   LIBS vpnd_tunio)
