@@ -1,8 +1,7 @@
 // Sends numbered UDP packets, plainly by sendmmsg: without UDP GSO, so that the stack and the tunnel meet
 // each of them.
 
-#ifndef VPND_BENCH_TRAFFIC_GENERATOR_HPP
-#define VPND_BENCH_TRAFFIC_GENERATOR_HPP
+#pragma once
 
 #include <chrono>
 #include <cstddef>
@@ -45,5 +44,3 @@ class Generator {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_GENERATOR_HPP

@@ -1,7 +1,6 @@
 // Round trips, every single one kept, so that percentiles are exact however far out they lie.
 
-#ifndef VPND_BENCH_TRAFFIC_LATENCIES_HPP
-#define VPND_BENCH_TRAFFIC_LATENCIES_HPP
+#pragma once
 
 #include <chrono>
 #include <cstddef>
@@ -28,5 +27,3 @@ class Latencies {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_LATENCIES_HPP

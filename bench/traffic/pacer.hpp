@@ -1,7 +1,6 @@
 // A token bucket: how many packets of a steady rate are due.
 
-#ifndef VPND_BENCH_TRAFFIC_PACER_HPP
-#define VPND_BENCH_TRAFFIC_PACER_HPP
+#pragma once
 
 #include <algorithm>
 #include <chrono>
@@ -39,5 +38,3 @@ class Pacer {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_PACER_HPP

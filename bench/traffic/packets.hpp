@@ -1,7 +1,6 @@
 // Space for many datagrams at once, as sendmmsg and recvmmsg take them.
 
-#ifndef VPND_BENCH_TRAFFIC_PACKETS_HPP
-#define VPND_BENCH_TRAFFIC_PACKETS_HPP
+#pragma once
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -40,5 +39,3 @@ class Packets {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_PACKETS_HPP

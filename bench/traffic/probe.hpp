@@ -1,7 +1,6 @@
 // Round trips over UDP: one end asks at a steady pace, the other sends everything back.
 
-#ifndef VPND_BENCH_TRAFFIC_PROBE_HPP
-#define VPND_BENCH_TRAFFIC_PROBE_HPP
+#pragma once
 
 #include <chrono>
 #include <cstddef>
@@ -52,5 +51,3 @@ class Prober {
 [[noreturn]] void echo(const Endpoint& at);
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_PROBE_HPP

@@ -1,7 +1,6 @@
 // Receives what generators send, and tells of each run what became of it.
 
-#ifndef VPND_BENCH_TRAFFIC_SINK_HPP
-#define VPND_BENCH_TRAFFIC_SINK_HPP
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -47,5 +46,3 @@ class Sink {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_SINK_HPP

@@ -1,7 +1,6 @@
 // Sockets of the generator and its counterparts.
 
-#ifndef VPND_BENCH_TRAFFIC_SOCKETS_HPP
-#define VPND_BENCH_TRAFFIC_SOCKETS_HPP
+#pragma once
 
 #include <sys/socket.h>
 
@@ -48,5 +47,3 @@ class Socket {
 void sharpen_timers();
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_SOCKETS_HPP

@@ -10,8 +10,7 @@
 //
 // Byte order is the host's: both ends are one machine, or two of a kind.
 
-#ifndef VPND_BENCH_TRAFFIC_STAMP_HPP
-#define VPND_BENCH_TRAFFIC_STAMP_HPP
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -44,5 +43,3 @@ struct Stamp {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_STAMP_HPP

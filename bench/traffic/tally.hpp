@@ -1,7 +1,6 @@
 // What arrived of one run: how many packets, how many of them twice, how many too late, how many never.
 
-#ifndef VPND_BENCH_TRAFFIC_TALLY_HPP
-#define VPND_BENCH_TRAFFIC_TALLY_HPP
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -38,5 +37,3 @@ class Tally {
 };
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_TALLY_HPP

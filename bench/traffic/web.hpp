@@ -1,8 +1,7 @@
 // A web server with one object, so that no file system, configuration or process model is part of the
 // measurement.
 
-#ifndef VPND_BENCH_TRAFFIC_WEB_HPP
-#define VPND_BENCH_TRAFFIC_WEB_HPP
+#pragma once
 
 #include <cstddef>
 
@@ -15,5 +14,3 @@ namespace vpnd::bench {
 [[noreturn]] void serve(const Endpoint& at, std::size_t size);
 
 }  // namespace vpnd::bench
-
-#endif  // VPND_BENCH_TRAFFIC_WEB_HPP
