@@ -14,6 +14,10 @@ namespace {
 constexpr std::size_t kCapacityMax = 32768;
 constexpr std::size_t kProbesMax = 16;
 
+// UDP_MAX_SEGMENTS (linux/udp.h) of kernels before 6.9; later ones take 128. With more, tun refuses the whole
+// packet.
+constexpr std::size_t kMaxUdpSegments = 64;
+
 constexpr std::uint16_t kTcpChecksumOffset = 16;
 constexpr std::uint16_t kUdpChecksumOffset = 6;
 constexpr std::byte kFlagPsh{0x08};
@@ -21,6 +25,11 @@ constexpr std::byte kFlagPsh{0x08};
 std::uint64_t random_seed() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
+}
+
+// How many packets one write may be merged from.
+std::size_t most_parts(const PacketTraits& traits) noexcept {
+  return traits.is_tcp ? kMaxWriteParts : kMaxUdpSegments;
 }
 
 std::uint16_t checksum_offset(bool is_tcp) noexcept {
@@ -135,7 +144,7 @@ bool Coalescer::fits_behind(const Item& item, const PacketTraits& traits) noexce
          && (!traits.is_tcp || item.next_sequence == traits.sequence)  // [2]
          && traits.payload_size <= item.payload_per_segment            // [3]
          && item.size + traits.payload_size <= kMaxIpPacketSize        // [4]
-         && item.part_count < kMaxWriteParts                           // [4]
+         && item.part_count < most_parts(traits)                       // [4]
          && id_follows;                                                // [5]
 }
 

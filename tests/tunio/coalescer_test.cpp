@@ -190,6 +190,17 @@ TEST_F(CoalescerTest, StopsAtThePiecesOfOneWrite) {
   EXPECT_EQ(writes[0].parts.size(), kMaxWriteParts);
 }
 
+// The kernel refuses a UDP super-packet of more datagrams than this (UDP_MAX_SEGMENTS), and they would all be
+// lost.
+TEST_F(CoalescerTest, StopsAtTheDatagramsThatTheKernelCanSplit) {
+  constexpr std::size_t kMost = 64;
+  for (std::size_t i = 0; i < 2 * kMost + 1; ++i) add(Udp{.payload = pattern(18)}.packet());
+  const auto merged = outputs();
+  ASSERT_EQ(merged.size(), 3U);
+  EXPECT_EQ(merged[0].size(), kMost);
+  EXPECT_EQ(merged[1].size(), kMost);
+}
+
 TEST_F(CoalescerTest, HandsPartialChecksumsOnToTun) {
   auto packets = stream({}, 2, 500, 500);
   Bytes tcp = packets[0], udp = Udp{.family = Family::v6, .payload = pattern(50)}.packet(),
