@@ -1,153 +1,72 @@
-// The OpenSSL back end. What costs time here is not the cipher but the way to it, so: the cipher is fetched
-// once per process, the key schedule is made once per key, and each record needs five calls (nonce,
-// additional data, text, final, tag), which is as few as OpenSSL 3.0 offers for associated data that is not a
-// TLS header.
+// Names and sizes of the AEADs, and which library makes their keys.
 
 #include "crypto/aead.hpp"
 
 #include <fmt/format.h>
 #include <strings.h>
 
-#include <cassert>
-#include <climits>
-#include <cstring>
+#include <atomic>
 #include <stdexcept>
 
-#include "crypto/openssl_error.hpp"
-#include "crypto/openssl_ptr.hpp"
+#include "crypto/aead_library.hpp"
 
 namespace vpnd::crypto {
 namespace {
 
 struct Properties {
   AeadAlgorithm algorithm;
-  const char* name;
-  const char* openssl_name;
+  std::string_view name;
   std::size_t key_size;
 };
 
 // In the order of the enumerators.
 constexpr Properties kAlgorithms[] = {
-    {AeadAlgorithm::aes_128_gcm, "AES-128-GCM", "AES-128-GCM", 16},
-    {AeadAlgorithm::aes_192_gcm, "AES-192-GCM", "AES-192-GCM", 24},
-    {AeadAlgorithm::aes_256_gcm, "AES-256-GCM", "AES-256-GCM", 32},
-    {AeadAlgorithm::chacha20_poly1305, "CHACHA20-POLY1305", "ChaCha20-Poly1305", 32},
+    {AeadAlgorithm::aes_128_gcm, "AES-128-GCM", 16},
+    {AeadAlgorithm::aes_192_gcm, "AES-192-GCM", 24},
+    {AeadAlgorithm::aes_256_gcm, "AES-256-GCM", 32},
+    {AeadAlgorithm::chacha20_poly1305, "CHACHA20-POLY1305", 32},
 };
 
 const Properties& properties_of(AeadAlgorithm algorithm) noexcept {
   return kAlgorithms[static_cast<std::size_t>(algorithm)];
 }
 
-// Implicit fetches walk the provider's tables on every initialisation; these live as long as the process.
-const EVP_CIPHER* fetched(AeadAlgorithm algorithm) {
-  static const EVP_CIPHER* const kCiphers[] = {
-      EVP_CIPHER_fetch(nullptr, kAlgorithms[0].openssl_name, nullptr),
-      EVP_CIPHER_fetch(nullptr, kAlgorithms[1].openssl_name, nullptr),
-      EVP_CIPHER_fetch(nullptr, kAlgorithms[2].openssl_name, nullptr),
-      EVP_CIPHER_fetch(nullptr, kAlgorithms[3].openssl_name, nullptr),
-  };
-  const EVP_CIPHER* cipher = kCiphers[static_cast<std::size_t>(algorithm)];
-  if (cipher == nullptr) {
-    drop_openssl_errors();
-    throw std::runtime_error(fmt::format("this OpenSSL does not offer {}", aead_name(algorithm)));
-  }
-  return cipher;
+// Set at start and at a reload, read whenever a key is made.
+constinit std::atomic<AeadBackend> g_wanted{AeadBackend::automatic};
+
+bool automatic_takes_ipsec_mb(AeadAlgorithm algorithm) {
+  const AeadLibrary& ipsec_mb = ipsec_mb_library();
+  return !ipsec_mb.why_unavailable() && ipsec_mb.is_fast(algorithm);
 }
 
-enum class Direction : std::uint8_t { open = 0, seal = 1 };
+const AeadLibrary& library_of(AeadBackend backend) {
+  return backend == AeadBackend::ipsec_mb ? ipsec_mb_library() : openssl_library();
+}
 
-CipherContextPtr keyed_context(AeadAlgorithm algorithm, std::span<const std::byte> key, Direction direction) {
+const AeadLibrary& library_for_key(AeadAlgorithm algorithm, std::span<const std::byte> key) {
   if (key.size() != aead_key_size(algorithm)) {
     throw std::runtime_error(fmt::format("{} needs a key of {} bytes, not {}", aead_name(algorithm),
                                          aead_key_size(algorithm), key.size()));
   }
-  CipherContextPtr context(EVP_CIPHER_CTX_new());
-  if (!context || EVP_CipherInit_ex2(context.get(), fetched(algorithm), as_uchar(key.data()), nullptr,
-                                     static_cast<int>(direction), nullptr) != 1) {
-    throw std::runtime_error(fmt::format("{}: {}", aead_name(algorithm), take_openssl_errors()));
-  }
-  return context;
+  return library_of(chosen_aead_backend(algorithm));
 }
 
-// Nonce and additional data: the part both directions begin with.
-bool begin(EVP_CIPHER_CTX* context, std::span<const std::byte> nonce,
-           std::span<const std::byte> additional_data) noexcept {
-  assert(additional_data.size() <= INT_MAX);
-  if (EVP_CipherInit_ex2(context, nullptr, nullptr, as_uchar(nonce.data()), -1, nullptr) != 1) return false;
-  if (additional_data.empty()) return true;
-  int size = 0;
-  return EVP_CipherUpdate(context, nullptr, &size, as_uchar(additional_data.data()),
-                          static_cast<int>(additional_data.size())) == 1;
+std::string describe_automatic() {
+  const bool gcm = automatic_takes_ipsec_mb(AeadAlgorithm::aes_256_gcm);
+  const bool chacha = automatic_takes_ipsec_mb(AeadAlgorithm::chacha20_poly1305);
+  const std::string openssl = openssl_library().description();
+  const std::string ipsec_mb = ipsec_mb_library().description();
+  if (gcm && chacha) return ipsec_mb;
+  if (gcm) return fmt::format("{} for AES-GCM, {} for CHACHA20-POLY1305", ipsec_mb, openssl);
+  const auto obstacle = ipsec_mb_library().why_unavailable();
+  return fmt::format("{} ({})", openssl, obstacle.value_or("ipsec-mb has no faster code for this CPU"));
 }
-
-bool transform(EVP_CIPHER_CTX* context, const std::byte* from, std::byte* to, std::size_t size) noexcept {
-  if (size == 0) return true;
-  must_succeed(size <= kMaxAeadRecordSize);
-  int written = 0;
-  return EVP_CipherUpdate(context, as_uchar(to), &written, as_uchar(from), static_cast<int>(size)) == 1 &&
-         static_cast<std::size_t>(written) == size;
-}
-
-class EvpSealer final : public AeadSealer {
- public:
-  EvpSealer(AeadAlgorithm algorithm, std::span<const std::byte> key)
-      : context_(keyed_context(algorithm, key, Direction::seal)) {}
-
-  void seal(std::span<const SealJob> jobs) noexcept override {
-    for (const SealJob& job : jobs) must_succeed(seal_one(job));
-  }
-
- private:
-  bool seal_one(const SealJob& job) noexcept {
-    EVP_CIPHER_CTX* const context = context_.get();
-    int size = 0;
-    unsigned char none;  // AEAD modes write nothing at the end, but the call wants an address
-    return begin(context, job.nonce, job.additional_data) &&
-           transform(context, job.plaintext, job.ciphertext, job.size) &&
-           EVP_CipherFinal_ex(context, &none, &size) == 1 &&
-           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kAeadTagSize, job.tag) == 1;
-  }
-
-  CipherContextPtr context_;
-};
-
-class EvpOpener final : public AeadOpener {
- public:
-  EvpOpener(AeadAlgorithm algorithm, std::span<const std::byte> key)
-      : context_(keyed_context(algorithm, key, Direction::open)) {}
-
-  void open(std::span<OpenJob> jobs) noexcept override {
-    bool any_forged = false;
-    for (OpenJob& job : jobs) {
-      job.authentic = open_one(job);
-      if (job.authentic) continue;
-      any_forged = true;
-      if (job.size != 0) std::memset(job.plaintext, 0, job.size);
-    }
-    if (any_forged) drop_openssl_errors();  // or a later TLS call of this thread would report them as its own
-  }
-
- private:
-  bool open_one(const OpenJob& job) noexcept {
-    EVP_CIPHER_CTX* const context = context_.get();
-    int size = 0;
-    unsigned char none;
-    return begin(context, job.nonce, job.additional_data) &&
-           transform(context, job.ciphertext, job.plaintext, job.size) &&
-           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kAeadTagSize,
-                               const_cast<std::byte*>(job.tag)) == 1 &&  // reads only, in spite of its type
-           EVP_CipherFinal_ex(context, &none, &size) == 1;
-  }
-
-  CipherContextPtr context_;
-};
 
 }  // namespace
 
 std::optional<AeadAlgorithm> aead_from_name(std::string_view name) noexcept {
   for (const Properties& known : kAlgorithms) {
-    const std::string_view candidate = known.name;
-    if (name.size() == candidate.size() && strncasecmp(name.data(), candidate.data(), name.size()) == 0) {
+    if (name.size() == known.name.size() && strncasecmp(name.data(), known.name.data(), name.size()) == 0) {
       return known.algorithm;
     }
   }
@@ -162,12 +81,32 @@ std::size_t aead_key_size(AeadAlgorithm algorithm) noexcept {
   return properties_of(algorithm).key_size;
 }
 
+std::optional<std::string> why_unavailable(AeadBackend backend) {
+  return library_of(backend).why_unavailable();
+}
+
+void choose_aead_backend(AeadBackend backend) {
+  if (const auto obstacle = why_unavailable(backend)) throw std::runtime_error(*obstacle);
+  g_wanted = backend;
+}
+
+AeadBackend chosen_aead_backend(AeadAlgorithm algorithm) {
+  const AeadBackend wanted = g_wanted;
+  if (wanted != AeadBackend::automatic) return wanted;
+  return automatic_takes_ipsec_mb(algorithm) ? AeadBackend::ipsec_mb : AeadBackend::openssl;
+}
+
+std::string describe_aead_backend() {
+  const AeadBackend wanted = g_wanted;
+  return wanted == AeadBackend::automatic ? describe_automatic() : library_of(wanted).description();
+}
+
 std::unique_ptr<AeadSealer> make_sealer(AeadAlgorithm algorithm, std::span<const std::byte> key) {
-  return std::make_unique<EvpSealer>(algorithm, key);
+  return library_for_key(algorithm, key).make_sealer(algorithm, key);
 }
 
 std::unique_ptr<AeadOpener> make_opener(AeadAlgorithm algorithm, std::span<const std::byte> key) {
-  return std::make_unique<EvpOpener>(algorithm, key);
+  return library_for_key(algorithm, key).make_opener(algorithm, key);
 }
 
 }  // namespace vpnd::crypto

@@ -2,7 +2,8 @@
 // may keep several records in the CPU's pipeline. Nothing here knows of packets: nonces are the caller's
 // business, and each may be used only once per key.
 //
-// A sealer or opener belongs to one key and is used by one thread at a time.
+// A sealer or opener belongs to one key and is used by one thread at a time. Two libraries can do the work,
+// and what one seals the other opens (docs/decisions/0004-aead-back-ends.md).
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace vpnd::crypto {
@@ -70,8 +72,25 @@ class AeadOpener {
   virtual void open(std::span<OpenJob> jobs) noexcept = 0;
 };
 
+// Which library seals and opens. `automatic` is for each algorithm the faster one that this CPU can run.
+enum class AeadBackend : std::uint8_t { automatic, openssl, ipsec_mb };
+
+// Why a back end cannot be used in this build or on this CPU, with the remedy if there is one; nothing if it
+// can.
+[[nodiscard]] std::optional<std::string> why_unavailable(AeadBackend backend);
+
+// For keys made from now on, by any thread. `automatic` until called. Throws std::runtime_error, saying
+// why_unavailable(), and changes nothing, if the back end cannot be used.
+void choose_aead_backend(AeadBackend backend);
+
+// The library behind keys of this algorithm: openssl or ipsec_mb.
+[[nodiscard]] AeadBackend chosen_aead_backend(AeadAlgorithm algorithm);
+
+// What was chosen and what it makes use of, for the log: "ipsec-mb 1.3.0 (VAES, AVX-512)".
+[[nodiscard]] std::string describe_aead_backend();
+
 // `key` has aead_key_size() bytes and need not outlive the call. Throws std::runtime_error if the key has
-// another size or OpenSSL lacks the algorithm.
+// another size or the back end lacks the algorithm.
 [[nodiscard]] std::unique_ptr<AeadSealer> make_sealer(AeadAlgorithm algorithm,
                                                       std::span<const std::byte> key);
 [[nodiscard]] std::unique_ptr<AeadOpener> make_opener(AeadAlgorithm algorithm,

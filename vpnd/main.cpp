@@ -17,10 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "crypto/aead.hpp"
 #include "vpnd/config/help.hpp"
 #include "vpnd/config/load.hpp"
 #include "vpnd/control/client.hpp"
 #include "vpnd/control/logging.hpp"
+#include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server.hpp"
 #include "vpnd/generate_key.hpp"
 #include "vpnd/host/background_start.hpp"
@@ -49,6 +51,8 @@ class Daemon final : public control::InstanceObserver {
 
   /// What must happen with the privileges the process was started with.
   void prepare() {
+    control::choose_aead_backend(options_.batch.aead);
+    spdlog::info("data ciphers by {}", crypto::describe_aead_backend());
     instance_->prepare();
     const bool has_scripts = options_.scripts.up || options_.scripts.down || options_.scripts.route_up ||
                              options_.scripts.route_pre_down || options_.server.password_verifier;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keeps the arrows of the architecture true by reading every #include.
 
-    vpnd ──► proto ──► crypto ──► OpenSSL
+    vpnd ──► proto ──► crypto ──► OpenSSL, ipsec-mb
       ├────► tunio ──► liburing
       └────► Asio, spdlog, libnl, libsystemd, libcap-ng          fmt: everybody
 
@@ -26,6 +26,7 @@ MAY_KNOW = {
 # Beginning of an included name → the one folder that may include it.
 LIBRARIES = {
     "openssl/": "crypto",
+    "intel-ipsec-mb": "crypto",
     "liburing": "tunio",
     "asio": "vpnd",
     "spdlog/": "vpnd",

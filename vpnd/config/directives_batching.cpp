@@ -40,6 +40,13 @@ void io(const Arguments& a, Draft& draft) {
       0, {{"auto", IoBackend::automatic}, {"uring", IoBackend::uring}, {"epoll", IoBackend::epoll}});
 }
 
+void aead_backend(const Arguments& a, Draft& draft) {
+  draft.options.batch.aead = {a.choice<AeadBackend>(0, {{"auto", AeadBackend::automatic},
+                                                        {"openssl", AeadBackend::openssl},
+                                                        {"ipsec-mb", AeadBackend::ipsec_mb}}),
+                              a.where()};
+}
+
 constexpr Topic kTopic = Topic::batching;
 
 // clang-format off
@@ -58,6 +65,8 @@ constexpr Directive kDirectives[] = {
      "N", "threads of the data plane (1); more than one is without effect yet"},
     {"io", kTopic, Verdict::works, kAnywhere, {1, 1}, Inline::no, io,
      "auto|uring|epoll", "how packets get in and out of the kernel (auto)"},
+    {"aead-backend", kTopic, Verdict::works, kAnywhere, {1, 1}, Inline::no, aead_backend,
+     "auto|openssl|ipsec-mb", "the library that encrypts data packets (auto: the faster one)"},
 };
 // clang-format on
 

@@ -59,6 +59,13 @@ struct ScriptOptions {
 
 enum class IoBackend : std::uint8_t { automatic, uring, epoll };
 
+enum class AeadBackend : std::uint8_t { automatic, openssl, ipsec_mb };
+
+struct AeadOptions {
+  AeadBackend backend = AeadBackend::automatic;
+  Location where{"configuration"};  // of aead-backend, for whoever finds that it cannot run here
+};
+
 struct BatchOptions {
   bool channel = true;  // offer the batch channel to peers that know it
   std::size_t size_bytes = 65536;
@@ -67,6 +74,7 @@ struct BatchOptions {
   unsigned workers = 1;
   std::optional<unsigned> crypto_threads;  // absent: auto
   IoBackend io = IoBackend::automatic;
+  AeadOptions aead;
 };
 
 struct ProcessOptions {

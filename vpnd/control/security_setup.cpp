@@ -52,6 +52,18 @@ crypto::TlsCertProfile profile(config::CertificateProfile profile) {
   return crypto::TlsCertProfile::preferred;
 }
 
+crypto::AeadBackend backend(config::AeadBackend wanted) {
+  switch (wanted) {
+    case config::AeadBackend::automatic:
+      return crypto::AeadBackend::automatic;
+    case config::AeadBackend::openssl:
+      return crypto::AeadBackend::openssl;
+    case config::AeadBackend::ipsec_mb:
+      return crypto::AeadBackend::ipsec_mb;
+  }
+  return crypto::AeadBackend::automatic;
+}
+
 crypto::RemoteCertTls purpose(const std::optional<config::CertificatePurpose>& purpose) {
   if (!purpose) return crypto::RemoteCertTls::unchecked;
   return *purpose == config::CertificatePurpose::server ? crypto::RemoteCertTls::server
@@ -289,6 +301,13 @@ proto::OptionsStringSettings options_string_settings(const config::Options& opti
   settings.comp_lzo = options.data.framing == config::CompressionFraming::lzo ||
                       options.data.framing == config::CompressionFraming::swap;
   return settings;
+}
+
+void choose_aead_backend(const config::AeadOptions& wanted) {
+  if (const auto obstacle = crypto::why_unavailable(backend(wanted.backend))) {
+    throw ConfigError({wanted.where, "aead-backend", *obstacle + "; use aead-backend auto"});
+  }
+  crypto::choose_aead_backend(backend(wanted.backend));
 }
 
 dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key, crypto::AeadAlgorithm algorithm,

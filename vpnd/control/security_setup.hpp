@@ -54,6 +54,9 @@ proto::OptionsStringSettings options_string_settings(const config::Options& opti
                                                      config::Transport transport,
                                                      tunio::IpFamily outer_family);
 
+/// The library that data keys made from now on use. Throws ConfigError if it cannot run here.
+void choose_aead_backend(const config::AeadOptions& wanted);
+
 /// Both directions of a data-channel key, ready for the worker.
 dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key, crypto::AeadAlgorithm algorithm,
                                 const crypto::KeyMaterial& material, crypto::Role own,

@@ -183,6 +183,16 @@ TEST(Load, KeepsWhatAnOptionalDirectiveSets) {
             "of its own");
 }
 
+TEST(Load, RemembersWhereTheAeadBackendWasChosen) {
+  EXPECT_EQ(client_with("").batch.aead.backend, AeadBackend::automatic);
+  const AeadOptions chosen = client_with("aead-backend ipsec-mb\n").batch.aead;
+  EXPECT_EQ(chosen.backend, AeadBackend::ipsec_mb);
+  EXPECT_EQ(chosen.where, (Location{"test.conf", 6}));
+  EXPECT_EQ(client_with("aead-backend openssl\n").batch.aead.backend, AeadBackend::openssl);
+  EXPECT_EQ(error_of(std::string(kClient) + "aead-backend aesni\n"),
+            "test.conf:6: \"aesni\": not a value of aead-backend; it takes auto, openssl, ipsec-mb");
+}
+
 TEST(Load, WarnsInsteadOfStayingSilent) {
   const struct {
     const char* line;
