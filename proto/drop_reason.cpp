@@ -62,6 +62,8 @@ std::string_view text(DropReason reason) noexcept {
       return "control queue full";
     case DropReason::backlog_full:
       return "send backlog full";
+    case DropReason::handover_full:
+      return "another worker is behind";
     case DropReason::no_buffer:
       return "no buffer left";
     case DropReason::packet_ids_exhausted:
@@ -136,6 +138,8 @@ std::string_view name(DropReason reason) noexcept {
       return "control_queue_full";
     case DropReason::backlog_full:
       return "backlog_full";
+    case DropReason::handover_full:
+      return "handover_full";
     case DropReason::no_buffer:
       return "no_buffer";
     case DropReason::packet_ids_exhausted:

@@ -19,7 +19,7 @@ enum class [[nodiscard]] DropReason : std::uint8_t{
     // Where the inner packet comes from and leads to.
     foreign_source, no_route, ipv6_blocked,
     // Limits and resources.
-    rate_limited, client_limit, window_full, control_queue_full, backlog_full, no_buffer,
+    rate_limited, client_limit, window_full, control_queue_full, backlog_full, handover_full, no_buffer,
     packet_ids_exhausted,
     // The kernel's refusals.
     tun_write_failed, send_failed,

@@ -37,15 +37,19 @@ DataPlane::DataPlane(asio::io_context& context, std::vector<dataplane::WorkerCon
                      DataPlaneObserver& observer)
     : observer_(observer), bell_(make_bell()), bell_waiter_(context, ::dup(bell_.get())) {
   const int bell = bell_.get();
+  if (configs.size() > 1) handover_ = std::make_shared<dataplane::Handover>(configs.size());
   for (dataplane::WorkerConfig& config : configs) {
     config.id = {static_cast<std::uint32_t>(stations_.size())};
+    config.handover = handover_;
     stations_.emplace_back(
         std::make_unique<dataplane::Worker>(std::move(config), [bell] { ::eventfd_write(bell, 1); }));
   }
   await_messages();
 }
 
-DataPlane::~DataPlane() = default;
+DataPlane::~DataPlane() {
+  for (Station& station : stations_) station.worker->halt();
+}
 
 void DataPlane::post(dataplane::Command&& command) {
   std::visit([this](auto&& known) { route(std::move(known)); }, std::move(command));
@@ -65,7 +69,13 @@ void DataPlane::route(dataplane::AddPeer&& command) {
   std::optional<dataplane::WorkerId>& stream_owner = stream_owners_[command.index.value];
   stream_owner.reset();
   if (command.link.stream) stream_owner = command.link.worker;
-  post_to(owner(command.index), std::move(command));
+  const dataplane::WorkerId own = owner(command.index);
+  const auto endpoint = command.link.stream ? std::nullopt : std::optional(command.link.endpoint);
+  const dataplane::AddRemotePeer remote{command.index, own, endpoint};
+  post_to(own, std::move(command));
+  for (Station& station : stations_) {
+    if (station.worker->id() != own) station.worker->post(dataplane::AddRemotePeer(remote));
+  }
 }
 
 void DataPlane::route(dataplane::RemovePeer&& command) {

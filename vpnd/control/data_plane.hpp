@@ -86,6 +86,7 @@ class DataPlane {
   tunio::UniqueFd bell_;  // rung by a worker when one of its mailboxes for us stops being empty
   asio::posix::stream_descriptor bell_waiter_;
   dataplane::DropCounters control_drops_;
+  std::shared_ptr<dataplane::Handover> handover_;  // none for one worker
   std::vector<Station> stations_;
   std::vector<std::optional<dataplane::WorkerId>> stream_owners_;  // by peer index; of peers with a stream
   std::uint32_t next_for_stream_ = 0;

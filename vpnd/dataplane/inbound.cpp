@@ -1,7 +1,7 @@
 // Functions stand in the order in which a packet meets them.
 //
 //   1 cut a run into datagrams, a stream into frames
-//   2 find peer and key
+//   2 find peer and key, and leave the datagram to the worker that has them
 //   3 open: authenticate, then replay check
 //   4 strip framing, recognise pings
 //   5 check the inner source
@@ -37,11 +37,12 @@ bool looks_like_ip(std::span<const std::byte> payload) noexcept {
 
 }  // namespace
 
-Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, DropCounters& drops,
-                 InboundObserver& observer, const InboundPolicy& policy)
+Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, HandoverPort& port,
+                 DropCounters& drops, InboundObserver& observer, const InboundPolicy& policy)
     : peers_(peers),
       io_(io),
       outbound_(outbound),
+      port_(port),
       drops_(drops),
       observer_(observer),
       policy_(policy),
@@ -68,9 +69,38 @@ DropReason Inbound::take_datagram(std::span<std::byte> datagram, const tunio::En
   }
   const auto [drop, header] = proto::parse_data_header(datagram);
   if (drop != DropReason::none) return drop;
-  Peer* const peer = header.peer_id == proto::kNoPeer ? peers_.find(source) : peers_.find(header.peer_id);
-  if (peer == nullptr || peer->link.stream) return DropReason::unknown_peer;
+  Peer* const peer = peer_of(header, source);
+  if (peer == nullptr) return hand_over(header, datagram, source);
+  if (peer->link.stream) return DropReason::unknown_peer;
   return take_data(peer, datagram, source);
+}
+
+Peer* Inbound::peer_of(const proto::DataHeader& header, const tunio::Endpoint& source) noexcept {
+  return header.peer_id == proto::kNoPeer ? peers_.find(source) : peers_.find(header.peer_id);
+}
+
+// The kernel steers by peer id, but a client without one, and what came before the steering, lands where it
+// may.
+DropReason Inbound::hand_over(const proto::DataHeader& header, std::span<std::byte> datagram,
+                              const tunio::Endpoint& source) noexcept {
+  const PeerTable::Remote* const remote = header.peer_id == proto::kNoPeer
+                                              ? peers_.remote(source)
+                                              : peers_.remote(PeerIndex{header.peer_id.value});
+  if (remote == nullptr || !remote->endpoint) return DropReason::unknown_peer;
+  return port_.give(
+      remote->owner,
+      {.kind = HandoverNote::Kind::datagram, .peer = remote->index, .header = {}, .source = source},
+      datagram);
+}
+
+// Whoever handed it over may be behind about who has the peer; it is not sent round a second time.
+DropReason Inbound::receive(const HandedOver& given, proto::TimePoint now) noexcept {
+  now_ = now;
+  const auto [drop, header] = proto::parse_data_header(given.bytes);
+  if (drop != DropReason::none) return drop;
+  Peer* const peer = peer_of(header, given.note.source);
+  if (peer == nullptr || peer->link.stream) return DropReason::unknown_peer;
+  return take_data(peer, given.bytes, given.note.source);
 }
 
 void Inbound::receive(std::span<const tunio::StreamArrival> arrivals, proto::TimePoint now) noexcept {
@@ -190,7 +220,7 @@ DropReason Inbound::deliver_packet(Peer& peer, std::span<std::byte> payload) noe
 
   const auto bytes = payload.first(packet->size());
   clamp_syn(peer.settings, *packet, bytes, tunio::ChecksumState::complete);
-  if (Peer* const to = other_peer_for(peer, packet->destination())) return outbound_.forward(*to, bytes);
+  if (const auto to = other_peer_for(peer, packet->destination())) return outbound_.forward(*to, bytes);
   add_to_tun(bytes);
   peer.counters->tun_bytes_written.add(bytes.size());
   return DropReason::none;
@@ -201,10 +231,11 @@ bool Inbound::owns_source(const Peer& peer, const tunio::IpAddress& source) noex
   return routes_->find(source) == peer.index;
 }
 
-Peer* Inbound::other_peer_for(const Peer& from, const tunio::IpAddress& destination) noexcept {
-  if (!policy_.client_to_client || routes_ == nullptr) return nullptr;
+std::optional<PeerIndex> Inbound::other_peer_for(const Peer& from,
+                                                 const tunio::IpAddress& destination) noexcept {
+  if (!policy_.client_to_client || routes_ == nullptr) return std::nullopt;
   const auto index = routes_->find(destination);
-  return index && *index != from.index ? peers_.at(*index) : nullptr;
+  return index && *index != from.index ? index : std::nullopt;
 }
 
 void Inbound::add_to_tun(std::span<std::byte> packet) noexcept {

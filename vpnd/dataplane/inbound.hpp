@@ -9,8 +9,10 @@
 #include <span>
 
 #include "proto/data_channel.hpp"
+#include "proto/opcode.hpp"
 #include "tunio/batch_io.hpp"
 #include "tunio/coalescer.hpp"
+#include "vpnd/dataplane/handover.hpp"
 #include "vpnd/dataplane/outbound.hpp"
 #include "vpnd/dataplane/peer_table.hpp"
 #include "vpnd/dataplane/traffic_counters.hpp"
@@ -33,7 +35,7 @@ class InboundObserver {
 
 class Inbound {
  public:
-  Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, DropCounters& drops,
+  Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, HandoverPort& port, DropCounters& drops,
           InboundObserver& observer, const InboundPolicy& policy);
 
   /// Without routes no inner source address is checked (a client trusts its server's packets).
@@ -41,6 +43,11 @@ class Inbound {
 
   void receive(std::span<const tunio::UdpArrival> runs, proto::TimePoint now) noexcept;
   void receive(std::span<const tunio::StreamArrival> arrivals, proto::TimePoint now) noexcept;
+
+  /// Takes a datagram that reached another worker. The bytes must stay until clear(), and after the last one
+  /// of a turn comes open().
+  [[nodiscard]] proto::DropReason receive(const HandedOver& given, proto::TimePoint now) noexcept;
+  void open() noexcept { open_pending(); }
 
   /// Queues everything for tun. The BatchIo must be flushed before clear(), and arrivals stay until then.
   void finish() noexcept;
@@ -59,6 +66,9 @@ class Inbound {
   };
 
   proto::DropReason take_datagram(std::span<std::byte> datagram, const tunio::Endpoint& source) noexcept;
+  proto::DropReason hand_over(const proto::DataHeader& header, std::span<std::byte> datagram,
+                              const tunio::Endpoint& source) noexcept;
+  Peer* peer_of(const proto::DataHeader& header, const tunio::Endpoint& source) noexcept;
   proto::DropReason take_frame(std::span<std::byte> frame, Peer* peer, const Link& link) noexcept;
   proto::DropReason take_data(Peer* peer, std::span<std::byte> packet,
                               const tunio::Endpoint& source) noexcept;
@@ -67,12 +77,13 @@ class Inbound {
   proto::DropReason deliver(Peer& peer, std::span<std::byte> plaintext) noexcept;
   proto::DropReason deliver_packet(Peer& peer, std::span<std::byte> payload) noexcept;
   bool owns_source(const Peer& peer, const tunio::IpAddress& source) noexcept;
-  Peer* other_peer_for(const Peer& from, const tunio::IpAddress& destination) noexcept;
+  std::optional<PeerIndex> other_peer_for(const Peer& from, const tunio::IpAddress& destination) noexcept;
   void add_to_tun(std::span<std::byte> packet) noexcept;
 
   PeerTable& peers_;
   tunio::BatchIo& io_;
   Outbound& outbound_;
+  HandoverPort& port_;
   DropCounters& drops_;
   InboundObserver& observer_;
   const InboundPolicy policy_;

@@ -61,6 +61,12 @@ struct AddPeer {
   PeerSettings settings;
   std::shared_ptr<TrafficCounters> counters;
 };
+/// A peer that another worker has: what this one reads for it is handed over. Replaces a peer of that index.
+struct AddRemotePeer {
+  PeerIndex index;
+  WorkerId owner;
+  std::optional<tunio::Endpoint> endpoint;  ///< over UDP: DATA_V1 from there is handed over, too
+};
 struct RemovePeer {
   PeerIndex index;
 };
@@ -121,8 +127,8 @@ struct CloseStream {
 struct Stop {};
 
 using Command =
-    std::variant<AddPeer, RemovePeer, UpdatePeer, MovePeer, AddKey, SendWithKey, RetireKey, SetRoutes,
-                 SendControl, SendPayload, ReplaceUdp, ReplaceTun, AddStream, CloseStream, Stop>;
+    std::variant<AddPeer, AddRemotePeer, RemovePeer, UpdatePeer, MovePeer, AddKey, SendWithKey, RetireKey,
+                 SetRoutes, SendControl, SendPayload, ReplaceUdp, ReplaceTun, AddStream, CloseStream, Stop>;
 
 // ---- events ----
 

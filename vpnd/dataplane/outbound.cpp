@@ -1,6 +1,6 @@
 // Functions stand in the order in which a packet meets them.
 //
-//   1 find the peer
+//   1 find the peer, and leave the packet to the worker that has it
 //   2 cut a super-packet and lay the segments into the peer's run
 //   3 seal the run
 //   4 send it
@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "tunio/ip_packet.hpp"
 #include "tunio/segmentation.hpp"
 #include "vpnd/dataplane/mss.hpp"
 
@@ -27,9 +26,9 @@ tunio::ChecksumState checksum_state(const tunio::VirtioNetHeader& header) noexce
 
 }  // namespace
 
-Outbound::Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters& drops,
-                   const OutboundLimits& limits)
-    : peers_(peers), io_(io), buffers_(buffers), drops_(drops), limits_(limits) {
+Outbound::Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, HandoverPort& port,
+                   DropCounters& drops, const OutboundLimits& limits)
+    : peers_(peers), io_(io), buffers_(buffers), port_(port), drops_(drops), limits_(limits) {
   for (std::size_t i = 0; i < limits_.open_runs; ++i) {
     runs_.push_back(std::make_unique<OutboundRun>());
     free_runs_.push_back(runs_.back().get());
@@ -49,17 +48,33 @@ DropReason Outbound::route(const tunio::TunArrival& arrival) noexcept {
   const auto packet = tunio::IpPacket::parse(arrival.packet);
   if (!packet) return DropReason::not_ip;
 
-  Peer* peer = nullptr;
-  if (routes_ == nullptr) {
-    peer = peers_.at(PeerIndex{0});
-  } else if (const auto index = routes_->find(packet->destination())) {
-    peer = peers_.at(*index);
-  }
-  if (peer == nullptr) return DropReason::no_route;
-  if (peer->settings.block_ipv6 && !packet->is_v4()) return DropReason::ipv6_blocked;
+  const auto index = routes_ == nullptr ? PeerIndex{0} : routes_->find(packet->destination());
+  if (!index) return DropReason::no_route;
+  if (Peer* const peer = peers_.at(*index)) return send_to(*peer, *packet, arrival);
+  return hand_over(
+      {.kind = HandoverNote::Kind::from_tun, .peer = *index, .header = arrival.header, .source = {}},
+      arrival.packet);
+}
 
-  clamp_syn(peer->settings, *packet, arrival.packet, checksum_state(arrival.header));
-  return append(*peer, arrival);
+DropReason Outbound::hand_over(const HandoverNote& note, std::span<const std::byte> packet) noexcept {
+  const PeerTable::Remote* const remote = peers_.remote(note.peer);
+  return remote != nullptr ? port_.give(remote->owner, note, packet) : DropReason::no_route;
+}
+
+DropReason Outbound::send(const HandedOver& given) noexcept {
+  Peer* const peer = peers_.at(given.note.peer);
+  if (peer == nullptr) return DropReason::no_route;
+  if (given.note.kind == HandoverNote::Kind::from_peer) return forward(*peer, given.bytes);
+  const auto packet = tunio::IpPacket::parse(given.bytes);
+  if (!packet) return DropReason::not_ip;
+  return send_to(*peer, *packet, {given.note.header, given.bytes});
+}
+
+DropReason Outbound::send_to(Peer& peer, const tunio::IpPacket& packet,
+                             const tunio::TunArrival& arrival) noexcept {
+  if (peer.settings.block_ipv6 && !packet.is_v4()) return DropReason::ipv6_blocked;
+  clamp_syn(peer.settings, packet, arrival.packet, checksum_state(arrival.header));
+  return append(peer, arrival);
 }
 
 DropReason Outbound::append(Peer& peer, const tunio::TunArrival& arrival) noexcept {
@@ -93,6 +108,11 @@ DropReason Outbound::append_plain(Peer& peer, std::span<const std::byte> packet)
   DropReason drop = DropReason::none;
   if (OutboundRun* const run = run_for(peer, packet.size(), drop)) run->add(packet.data(), packet.size());
   return drop;
+}
+
+DropReason Outbound::forward(PeerIndex to, std::span<const std::byte> packet) noexcept {
+  if (Peer* const peer = peers_.at(to)) return forward(*peer, packet);
+  return hand_over({.kind = HandoverNote::Kind::from_peer, .peer = to, .header = {}, .source = {}}, packet);
 }
 
 DropReason Outbound::forward(Peer& to, std::span<const std::byte> packet) noexcept {

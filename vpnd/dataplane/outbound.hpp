@@ -11,6 +11,8 @@
 #include "proto/drop_reason.hpp"
 #include "tunio/batch_io.hpp"
 #include "tunio/buffer_pool.hpp"
+#include "tunio/ip_packet.hpp"
+#include "vpnd/dataplane/handover.hpp"
 #include "vpnd/dataplane/outbound_run.hpp"
 #include "vpnd/dataplane/peer_table.hpp"
 #include "vpnd/dataplane/traffic_counters.hpp"
@@ -25,8 +27,8 @@ struct OutboundLimits {
 
 class Outbound {
  public:
-  Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters& drops,
-           const OutboundLimits& limits);
+  Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, HandoverPort& port,
+           DropCounters& drops, const OutboundLimits& limits);
 
   /// Without routes everything goes to peer 0.
   void set_routes(const routing::RouteTable* routes) noexcept { routes_ = routes; }
@@ -38,7 +40,10 @@ class Outbound {
   void send(std::span<const tunio::TunArrival> arrivals) noexcept;
 
   /// Takes one packet from another peer (client-to-client). `packet` must stay until finish().
-  [[nodiscard]] proto::DropReason forward(Peer& to, std::span<const std::byte> packet) noexcept;
+  [[nodiscard]] proto::DropReason forward(PeerIndex to, std::span<const std::byte> packet) noexcept;
+
+  /// Takes what another worker read for a peer of this one. The bytes must stay until finish().
+  [[nodiscard]] proto::DropReason send(const HandedOver& given) noexcept;
 
   /// Seals a payload of our own, such as a ping; it is copied.
   [[nodiscard]] proto::DropReason send_payload(Peer& to, std::span<const std::byte> payload) noexcept;
@@ -63,6 +68,10 @@ class Outbound {
   };
 
   proto::DropReason route(const tunio::TunArrival& arrival) noexcept;
+  proto::DropReason send_to(Peer& peer, const tunio::IpPacket& packet,
+                            const tunio::TunArrival& arrival) noexcept;
+  proto::DropReason hand_over(const HandoverNote& note, std::span<const std::byte> packet) noexcept;
+  proto::DropReason forward(Peer& to, std::span<const std::byte> packet) noexcept;
   proto::DropReason append(Peer& peer, const tunio::TunArrival& arrival) noexcept;
   proto::DropReason append_plain(Peer& peer, std::span<const std::byte> packet) noexcept;
   OutboundRun* run_for(Peer& peer, std::size_t payload_size, proto::DropReason& drop) noexcept;
@@ -73,6 +82,7 @@ class Outbound {
   PeerTable& peers_;
   tunio::BatchIo& io_;
   tunio::BufferPool& buffers_;
+  HandoverPort& port_;
   DropCounters& drops_;
   const OutboundLimits limits_;
   const routing::RouteTable* routes_ = nullptr;

@@ -35,7 +35,33 @@ Peer& PeerTable::add(const AddPeer& command, proto::TimePoint now) {
   return added;
 }
 
+const PeerTable::Remote* PeerTable::remote(const tunio::Endpoint& endpoint) const noexcept {
+  const auto found = remotes_by_endpoint_.find(endpoint);
+  return found == remotes_by_endpoint_.end() ? nullptr : remote(found->second);
+}
+
+void PeerTable::add_remote(const AddRemotePeer& command) {
+  remove(command.index);
+  if (command.index.value >= remotes_.size()) remotes_.resize(command.index.value + 1);
+  remotes_[command.index.value] = Remote{command.index, command.owner, command.endpoint};
+  if (command.endpoint) remotes_by_endpoint_[*command.endpoint] = command.index;
+}
+
+void PeerTable::move_remote(PeerIndex index, const tunio::Endpoint& endpoint) {
+  const Remote* const moved = remote(index);
+  if (moved != nullptr) add_remote({index, moved->owner, endpoint});
+}
+
+// As with forget_link(): the address may be another peer's by now.
+void PeerTable::remove_remote(PeerIndex index) noexcept {
+  const Remote* const gone = remote(index);
+  if (gone == nullptr) return;
+  if (gone->endpoint && remote(*gone->endpoint) == gone) remotes_by_endpoint_.erase(*gone->endpoint);
+  remotes_[index.value].reset();
+}
+
 void PeerTable::remove(PeerIndex index) noexcept {
+  remove_remote(index);
   const Peer* const peer = at(index);
   if (peer == nullptr) return;
   forget_link(*peer);

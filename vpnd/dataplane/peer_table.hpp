@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -48,7 +49,7 @@ struct Peer {
 };
 
 /// Finds peers by what a packet shows: the peer id on a server, the only peer on a client, the address for
-/// DATA_V1, the stream over TCP.
+/// DATA_V1, the stream over TCP. Of peers of other workers it knows whose they are.
 class PeerTable {
  public:
   explicit PeerTable(crypto::Role own) noexcept : own_(own) {}
@@ -62,9 +63,23 @@ class PeerTable {
   Peer* find(const tunio::Endpoint& endpoint) noexcept;
   Peer* find(tunio::StreamId stream) noexcept;
 
+  /// A peer of another worker.
+  struct Remote {
+    PeerIndex index;
+    WorkerId owner;
+    std::optional<tunio::Endpoint> endpoint;
+  };
+  const Remote* remote(PeerIndex index) const noexcept {
+    return index.value < remotes_.size() && remotes_[index.value] ? &*remotes_[index.value] : nullptr;
+  }
+  const Remote* remote(const tunio::Endpoint& endpoint) const noexcept;
+
   /// Replaces whoever had that index before.
   Peer& add(const AddPeer& command, proto::TimePoint now);
+  void add_remote(const AddRemotePeer& command);
+  /// Whoever has that index, here or elsewhere.
   void remove(PeerIndex index) noexcept;
+  void move_remote(PeerIndex index, const tunio::Endpoint& endpoint);
   void move(Peer& peer, const tunio::Endpoint& endpoint);
 
   /// Calls `visit` with every peer.
@@ -78,11 +93,14 @@ class PeerTable {
  private:
   void index_link(Peer& peer);
   void forget_link(const Peer& peer) noexcept;
+  void remove_remote(PeerIndex index) noexcept;
 
   const crypto::Role own_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::unordered_map<tunio::Endpoint, Peer*> by_endpoint_;
   std::unordered_map<std::uint32_t, Peer*> by_stream_;
+  std::vector<std::optional<Remote>> remotes_;                          // by index
+  std::unordered_map<tunio::Endpoint, PeerIndex> remotes_by_endpoint_;  // asked for DATA_V1 only
 };
 
 }  // namespace vpnd::dataplane

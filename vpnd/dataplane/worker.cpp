@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-#include <future>
+#include <utility>
 
 #include "vpnd/dataplane/worker_loop.hpp"
 
@@ -10,7 +10,11 @@ namespace vpnd::dataplane {
 
 Worker::Worker(WorkerConfig config, std::function<void()> notify, const IoFactory& make_io)
     : id_(config.id),
-      commands_(0, [this] { io_->wake(); }),
+      commands_(0,
+                [this] {
+                  commands_waiting_.store(true, std::memory_order_release);
+                  io_->wake();
+                }),
       events_(0, notify),
       control_packets_(config.control_packets, notify) {
   std::promise<void> started;
@@ -28,8 +32,19 @@ Worker::Worker(WorkerConfig config, std::function<void()> notify, const IoFactor
 }
 
 Worker::~Worker() {
-  commands_.post(Stop{});
+  halt();
+  released_.set_value();
   thread_.join();
+}
+
+void Worker::halt() {
+  if (std::exchange(halting_, true)) return;
+  commands_.post(Stop{});
+  halted_.get_future().wait();
+}
+
+std::uint64_t Worker::handed_over() const noexcept {
+  return handed_over_->get();
 }
 
 // An io_uring made with SINGLE_ISSUER belongs to the thread that made it, so everything is made here.
@@ -48,6 +63,8 @@ void Worker::run(WorkerConfig config, const IoFactory& make_io,
   }
   started(nullptr);
   loop->run();
+  halted_.set_value();
+  released_.get_future().wait();
 }
 
 tunio::IoCounters Worker::io_counters() const {

@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,6 +23,7 @@ namespace vpnd::dataplane {
 struct WorkerConfig {
   crypto::Role role = crypto::Role::client;
   WorkerId id;
+  std::shared_ptr<Handover> handover;  ///< of all workers; none for one that is alone
   tunio::IoConfig io;
   InboundPolicy inbound;
   OutboundLimits outbound;
@@ -40,6 +43,9 @@ class Worker {
   Worker(WorkerConfig config, std::function<void()> notify, const IoFactory& make_io = tunio::make_batch_io);
   /// Stops the thread after the commands posted so far were carried out and flushed.
   ~Worker();
+  /// The first half of that: returns once the worker hands over nothing any more. Workers that share a
+  /// Handover are all halted before one of them is destroyed.
+  void halt();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -53,6 +59,8 @@ class Worker {
   const std::string& data_path() const noexcept { return data_path_; }
   /// What the BatchIo counted, as of the last tick (at most a second old).
   tunio::IoCounters io_counters() const;
+  /// Packets handed over to other workers.
+  std::uint64_t handed_over() const noexcept;
 
  private:
   class Loop;
@@ -62,12 +70,17 @@ class Worker {
   const WorkerId id_;
   DropCounters drops_;
   std::string data_path_;
-  tunio::BatchIo* io_ = nullptr;  // set before the constructor returns, valid while the thread runs
+  tunio::BatchIo* io_ = nullptr;          // set before the constructor returns, valid while the thread runs
+  const Counter* handed_over_ = nullptr;  // the same
+  std::atomic<bool> commands_waiting_{false};
   Mailbox<Command> commands_;
   Mailbox<Event> events_;
   Mailbox<ControlPacket> control_packets_;
   mutable std::mutex counters_mutex_;
   tunio::IoCounters counters_;
+  std::promise<void> halted_;    // by the thread: it has left its loop
+  std::promise<void> released_;  // for the thread: it may take down what others might still wake
+  bool halting_ = false;
   std::thread thread_;
 };
 

@@ -18,10 +18,13 @@ Worker::Loop::Loop(Worker& worker, const WorkerConfig& config, std::unique_ptr<t
     : worker_(worker),
       buffers_(std::move(buffers)),
       io_(std::move(io)),
+      port_(config.handover, config.id, *io_),
       peers_(config.role),
-      outbound_(peers_, *io_, *buffers_, worker.drops_, config.outbound),
-      inbound_(peers_, *io_, outbound_, worker.drops_, *this, config.inbound),
-      next_tick_(proto::Clock::now() + kTickInterval) {}
+      outbound_(peers_, *io_, *buffers_, port_, worker.drops_, config.outbound),
+      inbound_(peers_, *io_, outbound_, port_, worker.drops_, *this, config.inbound),
+      next_tick_(proto::Clock::now() + kTickInterval) {
+  worker_.handed_over_ = &port_.given();
+}
 
 void Worker::Loop::run() {
   while (!stopping_) turn();
@@ -30,20 +33,23 @@ void Worker::Loop::run() {
 // One batch of everything that is there: network → tun first, since it makes room in the socket's buffer.
 void Worker::Loop::turn() {
   const auto idle = std::max(next_tick_ - proto::Clock::now(), proto::Clock::duration::zero());
-  const tunio::Arrivals& arrivals = io_->wait(idle);
+  const tunio::Arrivals& arrivals = io_->wait(port_.expects_more() ? idle.zero() : idle);
   now_ = proto::Clock::now();
 
   outbound_.begin_turn(now_);
-  if (arrivals.woken) take_commands();
+  if (worker_.commands_waiting_.load(std::memory_order_acquire)) take_commands();
   inbound_.receive(arrivals.udp, now_);
   inbound_.receive(arrivals.streams, now_);
+  take_handed_over();
   inbound_.finish();
   outbound_.send(arrivals.tun);
   if (now_ >= next_tick_) tick();
   outbound_.finish(now_);
+  port_.publish();
   io_->flush();
 
   inbound_.clear();
+  port_.release();
   outbound_.take_worn_keys([this](PeerIndex peer, proto::KeyId key) { on_event(KeyWearsOut{peer, key}); });
   report_closed_streams(arrivals.closed);
   report_failures(arrivals);
@@ -61,11 +67,21 @@ void Worker::Loop::report_closed_streams(std::span<const tunio::StreamClosed> cl
 }
 
 void Worker::Loop::take_commands() {
+  worker_.commands_waiting_.store(false, std::memory_order_release);
   worker_.commands_.take(commands_);
   for (Command& command : commands_) {
     std::visit([this](auto& known) { carry_out(known); }, command);
   }
   commands_.clear();
+}
+
+void Worker::Loop::take_handed_over() {
+  port_.take([this](const HandedOver& given) {
+    const DropReason drop = given.note.kind == HandoverNote::Kind::datagram ? inbound_.receive(given, now_)
+                                                                            : outbound_.send(given);
+    if (drop != DropReason::none) worker_.drops_.count(drop);
+  });
+  inbound_.open();
 }
 
 // Once a second: pings to peers that heard nothing from us, and word of those we heard nothing from.
@@ -89,10 +105,13 @@ void Worker::Loop::carry_out(AddPeer& command) {
   peers_.add(command, now_);
 }
 
+void Worker::Loop::carry_out(AddRemotePeer& command) {
+  if (Peer* const former = peers_.at(command.index)) outbound_.abandon(*former);
+  peers_.add_remote(command);
+}
+
 void Worker::Loop::carry_out(RemovePeer& command) {
-  Peer* const peer = peers_.at(command.index);
-  if (peer == nullptr) return;
-  outbound_.abandon(*peer);
+  if (Peer* const peer = peers_.at(command.index)) outbound_.abandon(*peer);
   peers_.remove(command.index);
 }
 
@@ -104,7 +123,8 @@ void Worker::Loop::carry_out(UpdatePeer& command) {
 }
 
 void Worker::Loop::carry_out(MovePeer& command) {
-  if (Peer* const peer = peers_.at(command.index)) peers_.move(*peer, command.endpoint);
+  if (Peer* const peer = peers_.at(command.index)) return peers_.move(*peer, command.endpoint);
+  peers_.move_remote(command.index, command.endpoint);
 }
 
 void Worker::Loop::carry_out(AddKey& command) {

@@ -22,9 +22,11 @@ class Worker::Loop final : private InboundObserver {
   void report_failures(const tunio::Arrivals& arrivals);
   void report_closed_streams(std::span<const tunio::StreamClosed> closed);
   void take_commands();
+  void take_handed_over();
   void tick();
 
   void carry_out(AddPeer& command);
+  void carry_out(AddRemotePeer& command);
   void carry_out(RemovePeer& command);
   void carry_out(UpdatePeer& command);
   void carry_out(MovePeer& command);
@@ -46,6 +48,7 @@ class Worker::Loop final : private InboundObserver {
   Worker& worker_;
   std::unique_ptr<tunio::BufferPool> buffers_;  // outlives io_, which may hold some of its buffers
   std::unique_ptr<tunio::BatchIo> io_;
+  HandoverPort port_;
   PeerTable peers_;
   Outbound outbound_;
   Inbound inbound_;

@@ -37,11 +37,19 @@ void End::turn() {
   outbound.begin_turn(now);
   inbound.receive(arrivals.udp, now);
   inbound.receive(arrivals.streams, now);
+  port.take([this](const HandedOver& given) {
+    const proto::DropReason drop =
+        given.note.kind == HandoverNote::Kind::datagram ? inbound.receive(given, now) : outbound.send(given);
+    if (drop != proto::DropReason::none) drops.count(drop);
+  });
+  inbound.open();
   inbound.finish();
   outbound.send(arrivals.tun);
   outbound.finish(now);
+  port.publish();
   io_.flush();
   inbound.clear();
+  port.release();
 }
 
 std::uint64_t End::dropped() const {

@@ -49,6 +49,8 @@ struct EndSetup {
   InboundPolicy policy = {};
   OutboundLimits limits = {};
   std::size_t buffers = 64;
+  std::shared_ptr<Handover> handover = nullptr;
+  WorkerId worker = {};
 };
 
 // The data path of one side. Time stands still unless a test moves `now`.
@@ -59,8 +61,9 @@ class End {
         io_(io),
         buffers(setup.buffers),
         peers(setup.role),
-        outbound(peers, io, buffers, drops, setup.limits),
-        inbound(peers, io, outbound, drops, recorder, setup.policy) {}
+        port(setup.handover, setup.worker, io),
+        outbound(peers, io, buffers, port, drops, setup.limits),
+        inbound(peers, io, outbound, port, drops, recorder, setup.policy) {}
 
   Peer& add_peer(std::uint32_t index, const Link& link, const PeerSettings& settings = {});
   // A key of the peer in both directions; packets are DATA_V2 with a wire id and DATA_V1 without.
@@ -83,6 +86,7 @@ class End {
   tunio::BufferPool buffers;
   PeerTable peers;
   DropCounters drops;
+  HandoverPort port;
   Recorder recorder;
   Outbound outbound;
   Inbound inbound;

@@ -61,7 +61,7 @@ class GuidedIo final : public tunio::BatchIo {
     std::unique_lock lock(stage_.mutex_);
     stage_.waiting_ = true;
     stage_.changed_.notify_all();
-    stage_.changed_.wait(lock, [&] { return stage_.woken_ || stage_.go_; });
+    stage_.changed_.wait(lock, [&] { return stage_.woken_ || stage_.go_ || timeout.count() <= 0; });
     stage_.waiting_ = false;
     stage_.go_ = false;
     if (std::exchange(stage_.woken_, false)) stage_.memory_.wake();
