@@ -19,6 +19,8 @@ from types import FrameType, TracebackType
 
 from .netns import Namespace
 from .process import Process
+from .runner import CaseFailed
+from .sanitizer import sanitizer_report
 
 _serial = itertools.count()
 
@@ -86,18 +88,30 @@ class Lab:
     def tails(self, lines: int = 40) -> str:
         """The ends of the logs of the programs under test, for the report of a failure."""
         parts = []
-        for log in sorted(self.directory.glob("*.log")):
+        for log in self._logs():
             text = log.read_text(errors="replace").splitlines()[-lines:]
             parts.append(f"--- last lines of {log}\n" + "\n".join("    " + line for line in text))
         return "\n".join(parts)
 
+    def sanitizer_reports(self) -> str:
+        """What sanitizers found in the programs under test, those included whose end no test looks at."""
+        reports = ((log, sanitizer_report(log.read_text(errors="replace"))) for log in self._logs())
+        return "\n".join(f"--- sanitizer report in {log}\n{report}" for log, report in reports if report is not None)
+
+    def _logs(self) -> list[Path]:
+        return sorted(self.directory.glob("*.log"))
+
     def close(self, *, failed: bool = False) -> None:
+        """Ends everything, then looks through the logs: raises CaseFailed where a sanitizer has found something."""
         for process in reversed(self._processes):
             process.kill()
         for namespace in self._namespaces:
             namespace.delete()
-        if not (failed and self._keep_logs_on_failure):
+        reports = self.sanitizer_reports()
+        if not ((failed or reports) and self._keep_logs_on_failure):
             shutil.rmtree(self.directory, ignore_errors=True)
+        if reports:
+            raise CaseFailed("a sanitizer found something", reports)
 
     def __enter__(self) -> Lab:
         return self

@@ -12,9 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from support.lab import Lab
 from support.pki import static_key
 from support.relay import Road, parse_endpoint
 from support.runner import Case, CaseFailed, Skipped, run_cases
+from support.sanitizer import sanitizer_report
 from support.status import connected_clients
 
 STATUS = """\
@@ -75,6 +77,28 @@ class Runner(unittest.TestCase):
             totals = run_cases(cases, jobs=2)
         self.assertIn("1 passed, 2 failed, 1 skipped", report.getvalue())
         self.assertEqual((totals.passed, totals.failed, totals.skipped), (1, 2, 1))
+
+
+SANITIZER_REPORTS = (
+    "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010",
+    "==7==ERROR: LeakSanitizer: detected memory leaks",
+    "==7==LeakSanitizer has encountered a fatal error.",
+    "/vpnd/proto/push.cpp:12:3: runtime error: signed integer overflow",
+    "WARNING: ThreadSanitizer: data race (pid=7)",
+)
+
+
+class Sanitizers(unittest.TestCase):
+    def test_the_report_of_each_is_found_amid_a_log(self) -> None:
+        for report in SANITIZER_REPORTS:
+            self.assertEqual(sanitizer_report(f"before\n{report}\nafter\n"), f"{report}\nafter", report)
+
+    def test_a_log_without_one_has_none(self) -> None:
+        self.assertIsNone(sanitizer_report("vpnd 0.1.0\nERROR: cannot resolve host\n== end ==\n"))
+
+    def test_a_lab_fails_on_a_report_though_its_case_went_well(self) -> None:
+        with self.assertRaisesRegex(CaseFailed, "sanitizer"), Lab("support", keep_logs_on_failure=False) as lab:
+            lab.write("server.log", SANITIZER_REPORTS[0])
 
 
 class Keys(unittest.TestCase):
