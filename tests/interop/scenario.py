@@ -15,7 +15,6 @@ import re
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from peers import PORT, TUNNEL_SERVER, Combination
 from support.errors import CheckFailed, check
@@ -26,7 +25,7 @@ from support.process import Process, wait_until
 from support.programs import COMPLETED
 from support.runner import CaseFailed
 from support.status import ConnectedClient, connected_clients
-from support.traffic import Host, Pings, Transfer, bulk_both_ways, ping_both_ways
+from support.traffic import Host, Pings, Transfer, bulk_both_ways, ping_both_ways, relay_command
 
 OPENVPN_DEPARTURE = "client-instance (exiting|restarting)"
 
@@ -118,9 +117,7 @@ class _Scenario:
         target = f"{self._outer}:{PORT}" if v4 else f"[{self._outer}]:{PORT}"
         if self._relay is None:
             road = BAD_ROAD if self.options.lossy else ()
-            relay = Path(__file__).parents[1] / "support" / "relay.py"
-            argv = ["python3", str(relay), "--listen", listen, "--to", target, *road]
-            self._relay = self.lab.start_helper(self._client_namespace, "relay", argv)
+            self._relay = self.lab.start_helper(self._client_namespace, "relay", relay_command(listen, target, *road))
             self._relay.wait_for("relaying", 10)
         return ("127.0.0.1" if v4 else "::1"), RELAY_PORT
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 from star import SERVER_V4, SERVER_V6, CaseList, Star, check_connected, check_silence, check_stays_out
 from support.errors import check
 from support.process import wait_until
-from support.traffic import Host, Transfer, bulk_both_ways, ping
+from support.runner import Skipped
+from support.traffic import Host, Transfer, bulk_both_ways, ping, relay_command
+from support.tunnel import PORT
 
 case = CaseList()
 
@@ -118,6 +121,29 @@ def a_packet_from_a_foreign_source_address_is_dropped(star: Star) -> None:
     star.server_namespace.ip("route", "add", "10.66.0.0/24", "dev", "tun0")
     check_silence(client.namespace, SERVER_V4, "-I", "10.66.0.1")
     check_connected(client)
+
+
+@case
+def a_client_is_still_reached_after_a_renegotiation_failed(star: Star) -> None:
+    """A stock client then begins a new session over the same socket and goes on with the peer id of the old one."""
+    if not star.server_program.is_vpnd:
+        raise Skipped("OpenVPN 2.6.14's own server does not answer the new session's PUSH_REQUEST")
+    star.start_server("port 1999", "reneg-sec 0")
+    _, link = star.spoke(1)
+    relay = star.lab.start_helper(star.server_namespace, "relay", relay_command(
+        f"{link.v4[0]}:{PORT}", f"{link.v4[0]}:1999"))
+    relay.wait_for("relaying", 10)
+    client = star.connect_client(1, "reneg-sec 3", "hand-window 4")
+    relay.send_signal(signal.SIGUSR2)
+    relay.wait_for("closed to control packets", 5)
+    client.process.wait_for("handshake failed|[Rr]enegotiation failed", 20)
+    agreed = star.server.count(star.server_program.keys_agreed)
+    relay.send_signal(signal.SIGUSR2)
+    if not star.client_program.is_vpnd:  # which stays with its session
+        star.server.wait_for(star.server_program.keys_agreed, 30, count=agreed + 1)
+    check_connected(client)
+    ping(star.server_namespace, client.v4)
+    check(len(star.wait_for_clients(1)) == 1, "the client is there twice")
 
 
 @case

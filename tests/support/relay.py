@@ -4,7 +4,9 @@
     relay.py --listen 127.0.0.1:1195 --to 192.0.1.1:1194 --drop 0.05 --repeat 0.02 --reorder 0.05 --flip 0.01
 
 Towards the server it sends from a socket of its own. On SIGUSR1 it goes on with a fresh one, as a NAT that forgot its
-mapping: the server sees the client come from another port. Prints "relaying" when it is ready, "moved PORT" after that.
+mapping: the server sees the client come from another port. On SIGUSR2 it begins or ceases to swallow OpenVPN's control
+packets, so that a handshake fails while data go through. Prints "relaying" when it is ready, "moved PORT", "closed to
+control packets" and "open to control packets" after that.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 
 MAX_DATAGRAM = 65535
 REORDER_SECONDS = 0.02  # how much later a reordered datagram goes out
+DATA_OPCODES = (6, 9)  # P_DATA_V1, P_DATA_V2: the upper five bits of the first byte
 
 
 class Road:
@@ -26,11 +29,14 @@ class Road:
     def __init__(self, options: argparse.Namespace, dice: random.Random) -> None:
         self._options = options
         self._dice = dice
+        self.carries_control = True
         self.late: list[tuple[float, bytes]] = []
 
     def passes(self, datagram: bytes) -> list[bytes]:
         """What comes out at once; reordered datagrams wait in `late`."""
         roll, options = self._dice.random, self._options
+        if not self.carries_control and datagram and datagram[0] >> 3 not in DATA_OPCODES:
+            return []
         if roll() < options.drop:
             return []
         if datagram and roll() < options.flip:
@@ -77,7 +83,13 @@ def relay(options: argparse.Namespace) -> None:
         nonlocal move_wanted
         move_wanted = True
 
+    def close_or_open(*_: object) -> None:
+        for road in (to_server, to_client):
+            road.carries_control = not road.carries_control
+        print("open" if to_server.carries_control else "closed", "to control packets", flush=True)
+
     signal.signal(signal.SIGUSR1, want_move)
+    signal.signal(signal.SIGUSR2, close_or_open)
     print("relaying", flush=True)
     while True:
         readable, _, _ = select.select([inner, outer], [], [], REORDER_SECONDS / 2)

@@ -56,6 +56,12 @@ class Relay(unittest.TestCase):
         flipped = road(flip=1.0).passes(b"\0\0\0\0")[0]
         self.assertEqual(sum(byte.bit_count() for byte in flipped), 1)
 
+    def test_a_road_closed_to_control_packets_carries_data(self) -> None:
+        closed = road()
+        closed.carries_control = False
+        control, data_v1, data_v2 = (bytes([opcode << 3]) for opcode in (4, 6, 9))
+        self.assertEqual([closed.passes(packet) for packet in (control, data_v1, data_v2)], [[], [data_v1], [data_v2]])
+
     def test_a_reordered_datagram_comes_out_later(self) -> None:
         slow = road(reorder=1.0)
         self.assertEqual(slow.passes(b"datagram"), [])

@@ -16,6 +16,7 @@ from .netns import Namespace
 from .process import Process
 
 _STREAM = str(Path(__file__).with_name("stream.py"))
+_RELAY = str(Path(__file__).with_name("relay.py"))
 _ports = itertools.count(20000)
 
 
@@ -30,6 +31,11 @@ class Host:
     @property
     def addresses(self) -> tuple[str, str]:
         return self.v4, self.v6
+
+
+def relay_command(listen: str, to: str, *road: str) -> list[str]:
+    """Runs relay.py; `road` are its options that make the road worse."""
+    return [sys.executable, _RELAY, "--listen", listen, "--to", to, *road]
 
 
 def ping(source: Namespace, address: str, *, count: int = 3, timeout: float = 10) -> float:

@@ -354,6 +354,7 @@ void Server::handle(const dataplane::WorkerFailed& failed) {
 // One certificate, one connection, unless duplicate-cn; and a client that connects anew replaces its former
 // self.
 void Server::on_authenticated(ServerClient& client) {
+  std::optional<dataplane::PeerIndex> former;
   for (const auto& other : std::vector(clients_)) {
     if (!other || other.get() == &client || !other->addresses()) continue;
     const bool same_name = !client.common_name().empty() && other->common_name() == client.common_name();
@@ -361,8 +362,18 @@ void Server::on_authenticated(ServerClient& client) {
                               other->driver().link().endpoint == client.driver().link().endpoint;
     if ((same_name && !options_.server.duplicate_cn) || same_address) {
       remove(*other, "replaced by a new connection of the same client");
+      if (same_address && other->common_name() == client.common_name()) former = other->index();
     }
   }
+  if (former) succeed(client, *former);
+}
+
+// A stock client that gives up on its session begins a new one over the same socket and reads what it is
+// pushed, but goes on sending with the first peer id it was given (OpenVPN 2.6.14; its server keeps one id
+// per address as well).
+void Server::succeed(ServerClient& client, dataplane::PeerIndex former) {
+  clients_[former.value] = std::exchange(clients_[client.index().value], nullptr);
+  client.take_index(former);
 }
 
 void Server::on_connected(ServerClient& client) {

@@ -91,6 +91,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   ServerClient* at(dataplane::PeerIndex index);
   SessionKey key_of(const ServerClient& client) const;
   void remove(ServerClient& client, const std::string& reason);
+  void succeed(ServerClient& client, dataplane::PeerIndex former);
   void publish_routes_soon();
   void tick();
   void save_soon(proto::TimePoint now);

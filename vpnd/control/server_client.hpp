@@ -50,6 +50,9 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   SessionDriver& driver() noexcept { return driver_; }
   const SessionDriver& driver() const noexcept { return driver_; }
   dataplane::PeerIndex index() const noexcept { return index_; }
+  /// Takes another index, that of a former session of the same client. Only until on_authenticated() has
+  /// returned.
+  void take_index(dataplane::PeerIndex index) noexcept { index_ = index; }
   proto::SessionId remote_id() const noexcept { return remote_id_; }
 
   /// Keys are agreed and the client has its addresses.
@@ -105,7 +108,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   const ServerContext& context_;
   ServerClientOwner& owner_;
-  const dataplane::PeerIndex index_;
+  dataplane::PeerIndex index_;
   const proto::SessionId remote_id_;
   State state_ = State::handshaking;
 
