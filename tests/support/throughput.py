@@ -1,17 +1,14 @@
-"""How fast one TCP stream goes, by iperf3, and what it cost."""
+"""How fast TCP goes, by iperf3, and what it cost."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from .errors import CheckFailed
 from .lab import Lab
 from .netns import Namespace
-
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+from .processors import Processors
 
 
 @dataclass(frozen=True)
@@ -23,18 +20,18 @@ class Measurement:
 
 
 def tcp_stream(lab: Lab, source: Namespace, target: Namespace, address: str, seconds: int, *,
-               congestion: str = "") -> Measurement:
-    """One stream from `source` to `address`, which is `target`'s; the first second does not count.
+               congestion: str = "", streams: int = 1) -> Measurement:
+    """A stream from `source` to `address`, which is `target`'s, or several; the first second does not count.
 
     `congestion` names the control to use instead of the system's; only the real root may choose freely.
     """
     server = lab.start_helper(target, "iperf3-server", ["iperf3", "-s", "-1", "--forceflush", "-B", address])
     try:
         server.wait_for("Server listening", 5)
-        before = _Processors.now()
-        text = source.run("iperf3", "-c", address, "-t", str(seconds), "-O", "1", "-J",
+        before = Processors.now()
+        text = source.run("iperf3", "-c", address, "-t", str(seconds), "-O", "1", "-P", str(streams), "-J",
                           *(("-C", congestion) if congestion else ()), timeout=seconds + 30)
-        spent = _Processors.now().since(before)
+        spent = Processors.now().since(before)
     except RuntimeError as error:
         raise CheckFailed(f"iperf3: {error}") from None
     finally:
@@ -43,26 +40,4 @@ def tcp_stream(lab: Lab, source: Namespace, target: Namespace, address: str, sec
     result = json.loads(text)["end"]
     gigabytes = result["sum_received"]["bytes"] / 1e9 * (seconds + 1) / seconds  # -O leaves the first second out
     return Measurement(result["sum_received"]["bits_per_second"] / 1e9, result["sum_sent"]["retransmits"],
-                       spent.busy_seconds / gigabytes, spent.stolen / max(spent.total, 1))
-
-
-@dataclass(frozen=True)
-class _Processors:
-    """The counters of all processors together, in ticks."""
-
-    total: int
-    idle: int
-    stolen: int
-
-    @classmethod
-    def now(cls) -> _Processors:
-        # user nice system idle iowait irq softirq steal; guest times are contained in user and nice.
-        ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-        return cls(sum(ticks), ticks[3] + ticks[4], ticks[7])
-
-    def since(self, earlier: _Processors) -> _Processors:
-        return _Processors(self.total - earlier.total, self.idle - earlier.idle, self.stolen - earlier.stolen)
-
-    @property
-    def busy_seconds(self) -> float:
-        return (self.total - self.idle - self.stolen) / _TICKS_PER_SECOND
+                       spent.busy_seconds / gigabytes, spent.stolen)

@@ -44,15 +44,21 @@ def open_tunnel(lab: Lab, pki: Pki, server: Program, client: Program, options: T
     """Builds the namespaces, starts both programs and waits until both are connected."""
     server_namespace, client_namespace = lab.namespace("server"), lab.namespace("client")
     link = connect(server_namespace, client_namespace, wire=options.wire)
-    server_process = start_server(lab, pki, server, server_namespace, link, options)
+    return open_tunnel_over(lab, pki, (server, server_namespace), (client, client_namespace), link, options)
+
+
+def open_tunnel_over(lab: Lab, pki: Pki, server: tuple[Program, Namespace], client: tuple[Program, Namespace],
+                     link: Link, options: TunnelOptions) -> Tunnel:
+    """The same over a link that is there already, whose first end is the server's."""
+    server_process = start_server(lab, pki, *server, link, options)
     server_process.wait_for(COMPLETED, 15)
-    client_process = start_client(lab, pki, client, client_namespace, link, options)
+    client_process = start_client(lab, pki, *client, link, options)
     client_process.wait_for(COMPLETED, 20)
     status = lab.directory / "status"
     wait_until(lambda: len(connected_clients(status)) == 1, 15, "one client in the status file")
     row = connected_clients(status)[0]
-    return Tunnel(link, server_process, client_process, Host(server_namespace, "10.8.0.1", "fd00:8::1"),
-                  Host(client_namespace, row.virtual_address, row.virtual_v6), status)
+    return Tunnel(link, server_process, client_process, Host(server[1], "10.8.0.1", "fd00:8::1"),
+                  Host(client[1], row.virtual_address, row.virtual_v6), status)
 
 
 def start_server(lab: Lab, pki: Pki, program: Program, namespace: Namespace, link: Link | None,
