@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "crypto/hkdf.hpp"
 #include "crypto/openssl_error.hpp"
 #include "crypto/openssl_ptr.hpp"
 
@@ -93,18 +94,7 @@ void expand_label(std::span<const std::byte> secret, std::string_view label,
   end = std::ranges::copy(bytes_of(label), end).out;
   ++end;
 
-  const KdfContextPtr context = kdf_context("HKDF");
-  char digest[] = "SHA256";
-  char mode[] = "EXPAND_ONLY";
-  const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MODE, mode, 0),
-      octets(OSSL_KDF_PARAM_KEY, secret),
-      octets(OSSL_KDF_PARAM_INFO, std::span(info.begin(), end)),
-      OSSL_PARAM_construct_end(),
-  };
-  must_succeed(context != nullptr &&
-               EVP_KDF_derive(context.get(), as_uchar(out.data()), out.size(), parameters) == 1);
+  hkdf_expand(secret, std::span(info.begin(), end), out);
 }
 
 }  // namespace vpnd::crypto

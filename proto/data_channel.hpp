@@ -1,131 +1,80 @@
-// Seals and opens the data packets of one key (docs/protocol.md §9). A batch is the unit of work.
+// What every format of data packets has in common: batches of payloads are sealed, batches of packets are
+// opened, each by one key in one direction. Which format a key speaks was negotiated; who uses a key need not
+// know.
 //
-//   DATA_V2   | 9/key (1) | peer id (3) | packet id (4) | tag (16) | ciphertext |
-//   DATA_V1   | 6/key (1) |               packet id (4) | tag (16) | ciphertext |
-//   nonce     | packet id (4) | implicit IV (8) |
-//
-// The IV comes from the key material. Authenticated with the ciphertext: of DATA_V2 bytes 0 to 7, of DATA_V1
-// the packet id.
-//
-// Packet ids make the nonces, so they start at 1, are never used twice and never wrap.
+//   proto/stock_channel    OpenVPN's DATA_V1 and DATA_V2
+//   proto/batch_channel    records of the batch channel, between two vpnd peers
 
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
 
-#include "crypto/aead.hpp"
-#include "crypto/key_material.hpp"
 #include "proto/drop_reason.hpp"
 #include "proto/ids.hpp"
-#include "proto/replay_window.hpp"
 
 namespace vpnd::proto {
 
-inline constexpr std::size_t kPacketIdSize = 4;
-inline constexpr std::size_t kDataV1Overhead = 1 + kPacketIdSize + crypto::kAeadTagSize;
-inline constexpr std::size_t kDataV2Overhead = 4 + kPacketIdSize + crypto::kAeadTagSize;
-
-// How far one key may be used in one direction (docs/protocol.md §10, "AEAD limits").
-struct DataKeyLimits {
-  std::uint32_t rekey_packet_id = 0xFF000000;  // from here on a new key is wanted; the last id is 0xFFFFFFFF
-  std::uint64_t max_blocks = 0;                // AES blocks and packets; 0: no limit (ChaCha20-Poly1305)
-  std::uint64_t max_failed_tags = std::uint64_t{1} << 36;
-
-  static DataKeyLimits of(crypto::AeadAlgorithm algorithm) noexcept;
-  std::uint64_t rekey_blocks() const noexcept { return max_blocks / 8 * 7; }
-  std::uint64_t rekey_failed_tags() const noexcept { return max_failed_tags / 2; }
-};
-
-// One payload and the place of its packet. `wire` has room for overhead() + size bytes. The plaintext, which
-// is not empty, either is disjoint from that or already stands where the ciphertext goes, at wire +
-// overhead().
+// One payload and the place of its packet. `wire` has room for overhead() + size bytes. The plaintext either
+// is disjoint from that or already stands at wire + payload_offset().
 struct PlainRecord {
   const std::byte* plaintext;
-  std::size_t size;
+  std::size_t size;  // at least 1, but 0 is a keepalive of the batch channel
   std::byte* wire;
 };
 
-// The sending direction of one key. Move-only. One thread: the packet ids are counted here.
+// The sending direction of one key. One thread: the packet ids, which make the nonces, are counted here.
 class DataSealer {
  public:
-  // `own` is the role of this side. With a peer id packets are DATA_V2, without (or with kNoPeer) DATA_V1.
-  DataSealer(crypto::AeadAlgorithm algorithm, const crypto::KeyMaterial& keys, crypto::Role own, KeyId key_id,
-             std::optional<PeerId> peer_id);
+  DataSealer() = default;
+  DataSealer(const DataSealer&) = delete;
+  DataSealer& operator=(const DataSealer&) = delete;
+  virtual ~DataSealer() = default;
 
   // What a packet is larger than its payload.
-  std::size_t overhead() const noexcept { return header_size_ + kPacketIdSize + crypto::kAeadTagSize; }
+  virtual std::size_t overhead() const noexcept = 0;
+  // Where in a packet the payload stands; less than overhead() when the tag comes behind it.
+  virtual std::size_t payload_offset() const noexcept = 0;
 
   // Seals the records in order and returns how many: fewer than given only when the key is used up, and then
   // the rest must wait for a new key.
-  std::size_t seal(std::span<const PlainRecord> records) noexcept;
+  virtual std::size_t seal(std::span<const PlainRecord> records) noexcept = 0;
 
   // The key nears one of its limits: start a rekey.
-  bool wants_rekey() const noexcept;
+  virtual bool wants_rekey() const noexcept = 0;
 
-  KeyId key_id() const noexcept { return key_id_; }
-  std::uint64_t sealed_packets() const noexcept { return next_packet_id_ - 1; }
-
-  // For tests of what happens at the limits, which take too long to reach.
-  void set_limits(const DataKeyLimits& limits) noexcept { limits_ = limits; }
-  void skip_packet_ids_to(std::uint32_t next) noexcept;
-
- private:
-  std::size_t seal_chunk(std::span<const PlainRecord> records) noexcept;
-  bool exhausted_by(std::size_t size) const noexcept;
-
-  std::unique_ptr<crypto::AeadSealer> sealer_;
-  std::array<std::byte, 8> implicit_iv_{};
-  std::array<std::byte, 4> header_{};
-  std::size_t header_size_;
-  KeyId key_id_;
-  DataKeyLimits limits_;
-  std::uint64_t next_packet_id_ = 1;  // 64 bits, so that it can stand behind the last id
-  std::uint64_t blocks_ = 0;
+  virtual KeyId key_id() const noexcept = 0;
+  virtual std::uint64_t sealed_packets() const noexcept = 0;
 };
 
 // One received packet, and what came of it.
 struct OpenRecord {
   std::span<std::byte> wire;
   DropReason drop = DropReason::none;   // out
-  std::span<std::byte> plaintext = {};  // out: inside wire, opened in place, not empty; only if drop is none
+  std::span<std::byte> plaintext = {};  // out: inside wire, opened in place; only if drop is none. Empty only
+                                        // when it is a keepalive of the batch channel
 };
 
-// The receiving direction of one key. Move-only. One thread.
+// The receiving direction of one key. One thread.
 class DataOpener {
  public:
-  DataOpener(crypto::AeadAlgorithm algorithm, const crypto::KeyMaterial& keys, crypto::Role own, KeyId key_id,
-             std::size_t replay_window_size = ReplayWindow::kSize);
+  DataOpener() = default;
+  DataOpener(const DataOpener&) = delete;
+  DataOpener& operator=(const DataOpener&) = delete;
+  virtual ~DataOpener() = default;
 
-  // Opens DATA_V1 and DATA_V2 packets, in order. The replay window hears of authentic packets only. Reasons:
-  // malformed (not a data packet), too_short, unknown_key (another key id, or a key that met too many
-  // forgeries), bad_tag, replayed, replay_too_old.
-  void open(std::span<OpenRecord> records) noexcept;
+  // Opens the packets in order. The replay window hears of authentic packets only. Reasons: malformed (not a
+  // data packet), too_short, unknown_key (another key id, or a key that met too many forgeries), bad_tag,
+  // replayed, replay_too_old.
+  virtual void open(std::span<OpenRecord> records) noexcept = 0;
 
-  bool wants_rekey() const noexcept;
+  virtual bool wants_rekey() const noexcept = 0;
 
-  KeyId key_id() const noexcept { return key_id_; }
-  std::uint64_t failed_tags() const noexcept { return failed_tags_; }
-  std::uint64_t highest_packet_id() const noexcept { return replay_window_.highest(); }
-
-  void set_limits(const DataKeyLimits& limits) noexcept { limits_ = limits; }  // for tests, as above
-
- private:
-  void open_chunk(std::span<OpenRecord> records) noexcept;
-  DropReason prepare(const OpenRecord& record, crypto::OpenJob& job) const noexcept;
-  DropReason judge(OpenRecord& record, const crypto::OpenJob& job) noexcept;
-
-  std::unique_ptr<crypto::AeadOpener> opener_;
-  std::array<std::byte, 8> implicit_iv_{};
-  KeyId key_id_;
-  DataKeyLimits limits_;
-  ReplayWindow replay_window_;
-  std::uint64_t failed_tags_ = 0;
-  std::uint64_t blocks_ = 0;
+  virtual KeyId key_id() const noexcept = 0;
+  virtual std::uint64_t failed_tags() const noexcept = 0;
+  // Of what was authentic; 0: nothing yet.
+  virtual std::uint64_t highest_packet_id() const noexcept = 0;
 };
 
 }  // namespace vpnd::proto

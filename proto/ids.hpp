@@ -27,6 +27,18 @@ constexpr KeyId next_key_id(KeyId current) {
   return KeyId{current.value == kMaxKeyId ? std::uint8_t{1} : static_cast<std::uint8_t>(current.value + 1)};
 }
 
+// One of the parallel lanes of a session on the batch channel (docs/protocol.md §19).
+struct LaneNumber {
+  std::uint8_t value = 0;
+  auto operator<=>(const LaneNumber&) const = default;
+};
+inline constexpr std::size_t kMaxLanes = 16;
+
+// A lane is a peer id: lane n of a session has the nth after the session's own.
+constexpr PeerId lane_peer_id(PeerId session, LaneNumber lane) {
+  return PeerId{session.value + lane.value};
+}
+
 // One side's name for a session: eight random bytes, not all zero.
 struct SessionId {
   std::array<std::byte, 8> bytes{};

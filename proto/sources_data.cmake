@@ -1,10 +1,20 @@
 set(proto_data_sources
+  aead_batch.cpp
+  batch_channel.cpp
+  batch_keys.cpp
   compression_framing.cpp
-  data_channel.cpp
+  key_usage.cpp
   replay_window.cpp
+  stock_channel.cpp
 )
 set(proto_data_headers
+  aead_batch.hpp
+  batch_channel.hpp
+  batch_keys.hpp
   compression_framing.hpp
   data_channel.hpp
+  key_usage.hpp
+  record_number.hpp
   replay_window.hpp
+  stock_channel.hpp
 )

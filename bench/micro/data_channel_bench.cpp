@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "proto/data_channel.hpp"
+#include "proto/stock_channel.hpp"
 
 namespace vpnd::proto {
 namespace {
@@ -32,8 +32,8 @@ struct Batch {
 };
 
 void seal(benchmark::State& state) {
-  DataSealer sealer(static_cast<AeadAlgorithm>(state.range(0)), some_keys(), crypto::Role::client, KeyId{0},
-                    PeerId{1});
+  StockSealer sealer(static_cast<AeadAlgorithm>(state.range(0)), some_keys(), crypto::Role::client, KeyId{0},
+                     PeerId{1});
   const Batch batch(static_cast<std::size_t>(state.range(1)), sealer.overhead());
   for (auto _ : state) benchmark::DoNotOptimize(sealer.seal(batch.plain));
   state.SetBytesProcessed(static_cast<std::int64_t>(kTotal) * state.iterations());
@@ -43,8 +43,8 @@ void seal(benchmark::State& state) {
 // is to be taken off.
 void seal_and_open(benchmark::State& state) {
   const auto algorithm = static_cast<AeadAlgorithm>(state.range(0));
-  DataSealer sealer(algorithm, some_keys(), crypto::Role::client, KeyId{0}, PeerId{1});
-  DataOpener opener(algorithm, some_keys(), crypto::Role::server, KeyId{0});
+  StockSealer sealer(algorithm, some_keys(), crypto::Role::client, KeyId{0}, PeerId{1});
+  StockOpener opener(algorithm, some_keys(), crypto::Role::server, KeyId{0});
   Batch batch(static_cast<std::size_t>(state.range(1)), sealer.overhead());
   std::vector<OpenRecord> records;
   for (Bytes& wire : batch.wires) records.push_back({.wire = wire});

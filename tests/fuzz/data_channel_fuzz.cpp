@@ -2,7 +2,7 @@
 // (1 byte), bytes. Kind 0 is a payload to be sealed and opened, kind 1 a packet somebody forged, kind 2 a
 // frame to be stripped.
 
-#include "proto/data_channel.hpp"
+#include "proto/stock_channel.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -57,8 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto peer = (choices & 16) != 0 ? std::optional(proto::PeerId{7}) : std::nullopt;
   crypto::KeyMaterial keys;
   std::ranges::fill(keys.expose(), std::byte{0x5a});
-  proto::DataSealer sealer(algorithm, keys, crypto::Role::client, kKey, peer);
-  proto::DataOpener opener(algorithm, keys, crypto::Role::server, kKey);
+  proto::StockSealer sealer(algorithm, keys, crypto::Role::client, kKey, peer);
+  proto::StockOpener opener(algorithm, keys, crypto::Role::server, kKey);
 
   std::span rest(reinterpret_cast<const std::byte*>(data + 1), size - 1);
   while (rest.size() >= 2) {

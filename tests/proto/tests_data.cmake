@@ -1,6 +1,9 @@
 vpnd_test(proto_data_test
   SOURCES
+    batch_channel_test.cpp
     compression_framing_test.cpp
-    data_channel_test.cpp
+    key_usage_test.cpp
+    record_number_test.cpp
     replay_window_test.cpp
+    stock_channel_test.cpp
   LIBS vpnd_proto)

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "proto/compression_framing.hpp"
+#include "proto/stock_channel.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/control/client.hpp"
 #include "vpnd/control/mtu.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "proto/stock_channel.hpp"
 #include "vpnd/config/diagnostic.hpp"
 #include "vpnd/host/user_credentials.hpp"
 
@@ -315,8 +316,8 @@ dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key, cry
                                 std::optional<proto::PeerId> wire_id, const config::DataOptions& data) {
   return {.index = peer,
           .key = key,
-          .sealer = std::make_unique<proto::DataSealer>(algorithm, material, own, key, wire_id),
-          .opener = std::make_unique<proto::DataOpener>(algorithm, material, own, key, data.replay_window)};
+          .sealer = std::make_unique<proto::StockSealer>(algorithm, material, own, key, wire_id),
+          .opener = std::make_unique<proto::StockOpener>(algorithm, material, own, key, data.replay_window)};
 }
 
 }  // namespace vpnd::control

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "proto/stock_channel.hpp"
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/config/diagnostic.hpp"

@@ -17,6 +17,7 @@
 
 #include "proto/control_message.hpp"
 #include "proto/push.hpp"
+#include "proto/stock_channel.hpp"
 #include "vpnd/control/mtu.hpp"
 #include "vpnd/control/push_list.hpp"
 #include "vpnd/control/security_setup.hpp"

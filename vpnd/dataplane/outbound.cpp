@@ -163,7 +163,7 @@ OutboundRun* Outbound::begin_run(Peer& peer, DropReason& drop) noexcept {
   OutboundRun* const run = free_runs_.back();
   free_runs_.pop_back();
   run->start(std::move(buffer), peer.link.stream ? OutboundRun::Kind::frames : OutboundRun::Kind::datagrams,
-             peer.sending->sealer->overhead());
+             peer.sending->sealer->overhead(), peer.sending->sealer->payload_offset());
   peer.run = run;
   open_.push_back(&peer);
   return run;

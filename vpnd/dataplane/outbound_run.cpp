@@ -2,10 +2,12 @@
 
 namespace vpnd::dataplane {
 
-void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead) noexcept {
+void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead,
+                        std::size_t payload_offset) noexcept {
   buffer_ = std::move(buffer);
   kind_ = kind;
   overhead_ = overhead;
+  payload_offset_ = payload_offset;
   used_ = 0;
   datagram_size_ = 0;
   closed_ = false;

@@ -20,14 +20,15 @@ class OutboundRun {
  public:
   enum class Kind : std::uint8_t { datagrams, frames };
 
-  void start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead) noexcept;
+  /// Overhead and payload offset are those of the sealer that the run is for.
+  void start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead, std::size_t payload_offset) noexcept;
 
   /// Whether a payload of this size can join: all datagrams of a run are equal but the last, which may be
   /// shorter.
   [[nodiscard]] bool takes(std::size_t payload_size) const noexcept;
 
   /// Where the payload of the next record stands when it is sealed in place. Only after takes() said yes.
-  [[nodiscard]] std::byte* payload_place() const noexcept { return end() + prefix_size() + overhead_; }
+  [[nodiscard]] std::byte* payload_place() const noexcept { return end() + prefix_size() + payload_offset_; }
 
   /// Adds a record whose payload was written to payload_place().
   void add_in_place(std::size_t payload_size) noexcept { add(payload_place(), payload_size); }
@@ -52,6 +53,7 @@ class OutboundRun {
   tunio::Buffer buffer_;
   Kind kind_ = Kind::datagrams;
   std::size_t overhead_ = 0;
+  std::size_t payload_offset_ = 0;
   std::size_t used_ = 0;
   std::size_t datagram_size_ = 0;  // of all but the last; 0 while the run is empty
   bool closed_ = false;            // a shorter datagram ended the run

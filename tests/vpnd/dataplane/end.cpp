@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/stock_channel.hpp"
+
 namespace vpnd::dataplane::test {
 
 using namespace std::chrono_literals;
@@ -20,8 +22,8 @@ KeySlot& End::add_key(Peer& peer, proto::KeyId key, std::optional<proto::PeerId>
   auto& slot = peer.keys[key.value];
   slot = std::make_unique<KeySlot>();
   slot->id = key;
-  slot->sealer = std::make_unique<proto::DataSealer>(kAlgorithm, test_keys(), role_, key, wire_id);
-  slot->opener = std::make_unique<proto::DataOpener>(kAlgorithm, test_keys(), role_, key);
+  slot->sealer = std::make_unique<proto::StockSealer>(kAlgorithm, test_keys(), role_, key, wire_id);
+  slot->opener = std::make_unique<proto::StockOpener>(kAlgorithm, test_keys(), role_, key);
   peer.sending = slot.get();
   return *slot;
 }

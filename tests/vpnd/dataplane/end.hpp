@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "crypto/key_material.hpp"
 #include "crypto/role.hpp"
 #include "tests/tunio/packet_builder.hpp"
 #include "tunio/batch_io.hpp"

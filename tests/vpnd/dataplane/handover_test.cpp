@@ -12,6 +12,7 @@
 #include <array>
 #include <thread>
 
+#include "proto/stock_channel.hpp"
 #include "tests/vpnd/dataplane/end.hpp"
 #include "tests/vpnd/dataplane/guided_io.hpp"
 #include "tunio/memory_io.hpp"
@@ -303,9 +304,9 @@ class HandingWorkers : public testing::Test {
         AddPeer{kPeer, link, {.wire_id = proto::PeerId{1}}, std::make_shared<TrafficCounters>()});
     workers[1]->post(AddKey{
         kPeer, kKey,
-        std::make_unique<proto::DataSealer>(kAlgorithm, test::test_keys(), crypto::Role::server, kKey,
-                                            proto::PeerId{1}),
-        std::make_unique<proto::DataOpener>(kAlgorithm, test::test_keys(), crypto::Role::server, kKey)});
+        std::make_unique<proto::StockSealer>(kAlgorithm, test::test_keys(), crypto::Role::server, kKey,
+                                             proto::PeerId{1}),
+        std::make_unique<proto::StockOpener>(kAlgorithm, test::test_keys(), crypto::Role::server, kKey)});
     workers[1]->post(SendWithKey{kPeer, kKey});
     workers[0]->post(AddRemotePeer{kPeer, WorkerId{1}, link.endpoint});
     for (auto& worker : workers) worker->post(SetRoutes{routes.build()});

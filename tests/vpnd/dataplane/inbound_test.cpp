@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/stock_channel.hpp"
 #include "tests/vpnd/dataplane/tunnel.hpp"
 
 namespace vpnd::dataplane {
@@ -141,9 +142,7 @@ TEST_F(InboundTest, ReportsTheFirstUseOfAKeyOnce) {
 }
 
 TEST_F(InboundTest, ReportsOnceThatAKeyMeetsTooManyForgeries) {
-  proto::DataKeyLimits limits;
-  limits.max_failed_tags = 4;
-  to_alice.key(kKey)->opener->set_limits(limits);
+  dynamic_cast<proto::StockOpener&>(*to_alice.key(kKey)->opener).set_limits({.max_failed_tags = 4});
   Bytes datagram = sealed_by_client(Udp{}.packet());
   datagram.back() ^= std::byte{1};
   for (int i = 0; i < 3; ++i) server_receives(datagram);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/stock_channel.hpp"
 #include "tests/vpnd/dataplane/tunnel.hpp"
 
 namespace vpnd::dataplane {

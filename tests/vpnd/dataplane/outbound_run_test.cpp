@@ -11,7 +11,7 @@ constexpr std::size_t kOverhead = 24;
 
 class OutboundRunTest : public testing::Test {
  protected:
-  void start(OutboundRun::Kind kind) { run.start(pool.take(), kind, kOverhead); }
+  void start(OutboundRun::Kind kind) { run.start(pool.take(), kind, kOverhead, kOverhead); }
   void add(std::size_t payload_size) {
     ASSERT_TRUE(run.takes(payload_size)) << payload_size;
     run.add_in_place(payload_size);
@@ -57,6 +57,16 @@ TEST_F(OutboundRunTest, LaysDatagramsBackToBack) {
   const auto records = run.records();
   ASSERT_EQ(records.size(), 2U);
   EXPECT_EQ(records[0].plaintext, records[0].wire + kOverhead);
+  EXPECT_EQ(records[1].wire, records[0].wire + kOverhead + 10);
+}
+
+TEST_F(OutboundRunTest, LeavesRoomForATagBehindThePayload) {
+  constexpr std::size_t kHeader = 8;
+  run.start(pool.take(), OutboundRun::Kind::datagrams, kOverhead, kHeader);
+  add(10);
+  add(10);
+  const auto records = run.records();
+  EXPECT_EQ(records[0].plaintext, records[0].wire + kHeader);
   EXPECT_EQ(records[1].wire, records[0].wire + kOverhead + 10);
 }
 

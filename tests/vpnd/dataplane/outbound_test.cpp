@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/stock_channel.hpp"
 #include "tests/vpnd/dataplane/tunnel.hpp"
 
 namespace vpnd::dataplane {
@@ -116,7 +117,7 @@ TEST_F(OutboundTest, CountsEverySegmentThatFoundNoBuffer) {
 }
 
 TEST_F(OutboundTest, SendsOnlyWhatPacketIdsAreLeftForAndReportsTheKeyOnce) {
-  to_server.sending->sealer->skip_packet_ids_to(0xFFFFFFFE);
+  dynamic_cast<proto::StockSealer&>(*to_server.sending->sealer).skip_packet_ids_to(0xFFFFFFFE);
   const SuperPacket super = test::tcp_super_packet(10 * 1400, 1400);
   client_reads(super.packet, super.header);
   const auto sent = client_io.take_sent();

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "proto/stock_channel.hpp"
 #include "tests/vpnd/dataplane/end.hpp"
 #include "tests/vpnd/dataplane/guided_io.hpp"
 
@@ -38,11 +39,11 @@ class WorkerTest : public testing::Test {
   }
   void add_key(unsigned key) {
     const proto::KeyId id{static_cast<std::uint8_t>(key)};
-    worker->post(
-        AddKey{kPeer, id,
-               std::make_unique<proto::DataSealer>(kAlgorithm, test::test_keys(), crypto::Role::client, id,
-                                                   proto::PeerId{1}),
-               std::make_unique<proto::DataOpener>(kAlgorithm, test::test_keys(), crypto::Role::client, id)});
+    worker->post(AddKey{
+        kPeer, id,
+        std::make_unique<proto::StockSealer>(kAlgorithm, test::test_keys(), crypto::Role::client, id,
+                                             proto::PeerId{1}),
+        std::make_unique<proto::StockOpener>(kAlgorithm, test::test_keys(), crypto::Role::client, id)});
   }
   void send_with(unsigned key) { worker->post(SendWithKey{kPeer, {static_cast<std::uint8_t>(key)}}); }
   void retire(unsigned key) { worker->post(RetireKey{kPeer, {static_cast<std::uint8_t>(key)}}); }
@@ -78,8 +79,8 @@ class WorkerTest : public testing::Test {
   }
   // A record of the server for this client.
   Bytes sealed_by_server(const Bytes& packet) {
-    proto::DataSealer sealer(kAlgorithm, test::test_keys(), crypto::Role::server, proto::KeyId{0},
-                             proto::PeerId{1});
+    proto::StockSealer sealer(kAlgorithm, test::test_keys(), crypto::Role::server, proto::KeyId{0},
+                              proto::PeerId{1});
     Bytes wire(sealer.overhead() + packet.size());
     const proto::PlainRecord record{packet.data(), packet.size(), wire.data()};
     EXPECT_EQ(sealer.seal({&record, 1}), 1U);

@@ -1,30 +1,24 @@
-#include "proto/data_channel.hpp"
+#include "proto/stock_channel.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <string_view>
 #include <vector>
+
+#include "tests/proto/bytes.hpp"
 
 namespace vpnd::proto {
 namespace {
 
 using crypto::AeadAlgorithm;
 using crypto::Role;
-using Bytes = std::vector<std::byte>;
+using test::Bytes;
+using test::from_hex;
 
 constexpr AeadAlgorithm kAlgorithms[] = {AeadAlgorithm::aes_128_gcm, AeadAlgorithm::aes_192_gcm,
                                          AeadAlgorithm::aes_256_gcm, AeadAlgorithm::chacha20_poly1305};
 constexpr KeyId kKey{0};
 constexpr PeerId kPeer{0x000102};
-
-Bytes from_hex(std::string_view hex) {
-  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  Bytes bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes.push_back(static_cast<std::byte>(digit(hex[i]) * 16 + digit(hex[i + 1])));
-  return bytes;
-}
 
 // 00 01 … ff, the key material of the known answers.
 crypto::KeyMaterial counting_keys() {
@@ -34,13 +28,13 @@ crypto::KeyMaterial counting_keys() {
   return keys;
 }
 
-DataSealer sealer_of(Role own, AeadAlgorithm algorithm = AeadAlgorithm::aes_256_gcm,
-                     std::optional<PeerId> peer = kPeer, KeyId key = kKey) {
-  return DataSealer(algorithm, counting_keys(), own, key, peer);
+StockSealer sealer_of(Role own, AeadAlgorithm algorithm = AeadAlgorithm::aes_256_gcm,
+                      std::optional<PeerId> peer = kPeer, KeyId key = kKey) {
+  return StockSealer(algorithm, counting_keys(), own, key, peer);
 }
 
-DataOpener opener_of(Role own, AeadAlgorithm algorithm = AeadAlgorithm::aes_256_gcm, KeyId key = kKey) {
-  return DataOpener(algorithm, counting_keys(), own, key);
+StockOpener opener_of(Role own, AeadAlgorithm algorithm = AeadAlgorithm::aes_256_gcm, KeyId key = kKey) {
+  return StockOpener(algorithm, counting_keys(), own, key);
 }
 
 Bytes sealed(DataSealer& sealer, const Bytes& plaintext) {
@@ -66,7 +60,7 @@ Outcome dropped(DropReason reason) {
   return {reason, {}};
 }
 
-TEST(DataSealer, MatchesTheKnownAnswers) {
+TEST(StockSealer, MatchesTheKnownAnswers) {
   const Bytes plaintext = from_hex("450000140000000040010000000000000a080001");
   const struct {
     AeadAlgorithm algorithm;
@@ -80,20 +74,20 @@ TEST(DataSealer, MatchesTheKnownAnswers) {
        "4800010200000001f379b694dcb9ea567e818aae3682f4a64b8432d0f3ac633ed3b7e7f346c8fdea607f55d7"},
   };
   for (const auto& [algorithm, packet] : answers) {
-    DataSealer client = sealer_of(Role::client, algorithm);
+    StockSealer client = sealer_of(Role::client, algorithm);
     EXPECT_EQ(sealed(client, plaintext), from_hex(packet));
-    DataOpener server = opener_of(Role::server, algorithm);
+    StockOpener server = opener_of(Role::server, algorithm);
     EXPECT_EQ(opened(server, from_hex(packet)), (Outcome{DropReason::none, plaintext}));
   }
 }
 
-TEST(DataChannel, CarriesPacketsInBothDirectionsAndFormats) {
+TEST(StockChannel, CarriesPacketsInBothDirectionsAndFormats) {
   const Bytes plaintext(100, std::byte{0x45});
   for (const AeadAlgorithm algorithm : kAlgorithms) {
     for (const Role role : {Role::client, Role::server}) {
       for (const std::optional<PeerId> peer : {std::optional<PeerId>(kPeer), std::optional<PeerId>()}) {
-        DataSealer sealer = sealer_of(role, algorithm, peer, KeyId{5});
-        DataOpener opener =
+        StockSealer sealer = sealer_of(role, algorithm, peer, KeyId{5});
+        StockOpener opener =
             opener_of(role == Role::client ? Role::server : Role::client, algorithm, KeyId{5});
         const Bytes wire = sealed(sealer, plaintext);
         EXPECT_EQ(wire.size(), plaintext.size() + (peer ? kDataV2Overhead : kDataV1Overhead));
@@ -104,22 +98,22 @@ TEST(DataChannel, CarriesPacketsInBothDirectionsAndFormats) {
   }
 }
 
-TEST(DataChannel, UsesAnotherKeyForEachDirection) {
-  DataSealer client = sealer_of(Role::client);
-  DataOpener also_client = opener_of(Role::client);
+TEST(StockChannel, UsesAnotherKeyForEachDirection) {
+  StockSealer client = sealer_of(Role::client);
+  StockOpener also_client = opener_of(Role::client);
   EXPECT_EQ(opened(also_client, sealed(client, Bytes(40))), dropped(DropReason::bad_tag))
       << "a reflected packet";
 }
 
-TEST(DataSealer, WritesDataV1WhenPeerIdsAreDisabled) {
-  DataSealer sealer = sealer_of(Role::client, AeadAlgorithm::aes_256_gcm, kNoPeer);
+TEST(StockSealer, WritesDataV1WhenPeerIdsAreDisabled) {
+  StockSealer sealer = sealer_of(Role::client, AeadAlgorithm::aes_256_gcm, kNoPeer);
   EXPECT_EQ(sealer.overhead(), kDataV1Overhead);
   EXPECT_EQ(sealed(sealer, Bytes(1)).front(), std::byte{0x30});
 }
 
-TEST(DataSealer, SealsInPlaceAsItDoesApart) {
+TEST(StockSealer, SealsInPlaceAsItDoesApart) {
   const Bytes plaintext = from_hex("450000140000000040010000000000000a080001");
-  DataSealer apart = sealer_of(Role::client), in_place = sealer_of(Role::client);
+  StockSealer apart = sealer_of(Role::client), in_place = sealer_of(Role::client);
   Bytes wire(in_place.overhead());
   wire.insert(wire.end(), plaintext.begin(), plaintext.end());
   const PlainRecord record = {wire.data() + in_place.overhead(), plaintext.size(), wire.data()};
@@ -128,10 +122,10 @@ TEST(DataSealer, SealsInPlaceAsItDoesApart) {
 }
 
 // Larger than what is given to the AEAD at once.
-TEST(DataChannel, CarriesLargeBatchesInOrder) {
+TEST(StockChannel, CarriesLargeBatchesInOrder) {
   constexpr std::size_t kCount = 300;
-  DataSealer sealer = sealer_of(Role::client);
-  DataOpener opener = opener_of(Role::server);
+  StockSealer sealer = sealer_of(Role::client);
+  StockOpener opener = opener_of(Role::server);
   std::vector<Bytes> plaintexts, wires;
   std::vector<PlainRecord> records;
   for (std::size_t i = 0; i < kCount; ++i) {
@@ -159,9 +153,9 @@ TEST(DataChannel, CarriesLargeBatchesInOrder) {
   EXPECT_EQ(opener.failed_tags(), 1U);
 }
 
-TEST(DataOpener, NoticesEveryFlippedBit) {
-  DataSealer sealer = sealer_of(Role::client);
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, NoticesEveryFlippedBit) {
+  StockSealer sealer = sealer_of(Role::client);
+  StockOpener opener = opener_of(Role::server);
   const Bytes wire = sealed(sealer, Bytes(20, std::byte{0x45}));
   for (std::size_t bit = 8; bit < wire.size() * 8; ++bit) {
     Bytes flipped = wire;
@@ -171,8 +165,8 @@ TEST(DataOpener, NoticesEveryFlippedBit) {
   EXPECT_EQ(opened(opener, wire).drop, DropReason::none) << "forgeries must not touch the replay window";
 }
 
-TEST(DataOpener, DropsWhatIsNoDataPacketOfItsKey) {
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, DropsWhatIsNoDataPacketOfItsKey) {
+  StockOpener opener = opener_of(Role::server);
   Bytes wire(60);
   const auto outcome_with = [&](int first) {
     wire[0] = static_cast<std::byte>(first);
@@ -186,8 +180,8 @@ TEST(DataOpener, DropsWhatIsNoDataPacketOfItsKey) {
   EXPECT_EQ(opener.failed_tags(), 0U);
 }
 
-TEST(DataOpener, WantsAtLeastOneByteOfCiphertext) {
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, WantsAtLeastOneByteOfCiphertext) {
+  StockOpener opener = opener_of(Role::server);
   Bytes wire = {std::byte{0x48}};
   for (std::size_t size = 1; size <= kDataV2Overhead; ++size) {
     wire.resize(size);
@@ -197,9 +191,9 @@ TEST(DataOpener, WantsAtLeastOneByteOfCiphertext) {
   EXPECT_EQ(opened(opener, wire).drop, DropReason::bad_tag);
 }
 
-TEST(DataOpener, AcceptsEachPacketOnce) {
-  DataSealer sealer = sealer_of(Role::client);
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, AcceptsEachPacketOnce) {
+  StockSealer sealer = sealer_of(Role::client);
+  StockOpener opener = opener_of(Role::server);
   const Bytes first = sealed(sealer, Bytes(10));
   const Bytes second = sealed(sealer, Bytes(10));
   EXPECT_EQ(opened(opener, second).drop, DropReason::none);
@@ -213,9 +207,9 @@ TEST(DataOpener, AcceptsEachPacketOnce) {
   EXPECT_EQ(opener.highest_packet_id(), 3000U);
 }
 
-TEST(DataOpener, RefusesARepetitionWithinOneBatch) {
-  DataSealer sealer = sealer_of(Role::client);
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, RefusesARepetitionWithinOneBatch) {
+  StockSealer sealer = sealer_of(Role::client);
+  StockOpener opener = opener_of(Role::server);
   Bytes wire = sealed(sealer, Bytes(10)), copy = wire;
   OpenRecord records[] = {{.wire = wire}, {.wire = copy}};
   opener.open(records);
@@ -223,8 +217,8 @@ TEST(DataOpener, RefusesARepetitionWithinOneBatch) {
   EXPECT_EQ(records[1].drop, DropReason::replayed);
 }
 
-TEST(DataSealer, StopsAtTheLastPacketIdInsteadOfWrapping) {
-  DataSealer sealer = sealer_of(Role::client);
+TEST(StockSealer, StopsAtTheLastPacketIdInsteadOfWrapping) {
+  StockSealer sealer = sealer_of(Role::client);
   sealer.skip_packet_ids_to(0xFEFFFFFF);
   EXPECT_FALSE(sealer.wants_rekey());
   sealed(sealer, Bytes(1));
@@ -242,16 +236,8 @@ TEST(DataSealer, StopsAtTheLastPacketIdInsteadOfWrapping) {
   EXPECT_EQ(sealer.seal(records), 0U);
 }
 
-TEST(DataKeyLimits, AreThoseOfTheAlgorithm) {
-  const DataKeyLimits gcm = DataKeyLimits::of(AeadAlgorithm::aes_256_gcm);
-  EXPECT_EQ(gcm.max_blocks, std::uint64_t{1} << 36);
-  EXPECT_EQ(gcm.rekey_blocks(), (std::uint64_t{1} << 33) * 7);
-  EXPECT_EQ(gcm.rekey_failed_tags(), std::uint64_t{1} << 35);
-  EXPECT_EQ(DataKeyLimits::of(AeadAlgorithm::chacha20_poly1305).max_blocks, 0U);
-}
-
-TEST(DataSealer, CountsBlocksAndPacketsAgainstItsLimit) {
-  DataSealer sealer = sealer_of(Role::client);
+TEST(StockSealer, CountsBlocksAndPacketsAgainstItsLimit) {
+  StockSealer sealer = sealer_of(Role::client);
   sealer.set_limits({.max_blocks = 32});
   for (int i = 0; i < 9; ++i) sealed(sealer, Bytes(17));  // two blocks and one packet each: 27
   EXPECT_FALSE(sealer.wants_rekey());
@@ -264,9 +250,9 @@ TEST(DataSealer, CountsBlocksAndPacketsAgainstItsLimit) {
   sealed(sealer, Bytes(32));
 }
 
-TEST(DataOpener, CountsBlocksAndPacketsAgainstItsLimit) {
-  DataSealer sealer = sealer_of(Role::client);
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, CountsBlocksAndPacketsAgainstItsLimit) {
+  StockSealer sealer = sealer_of(Role::client);
+  StockOpener opener = opener_of(Role::server);
   opener.set_limits({.max_blocks = 32});
   for (int i = 0; i < 9; ++i) opened(opener, sealed(sealer, Bytes(17)));
   EXPECT_FALSE(opener.wants_rekey());
@@ -274,9 +260,9 @@ TEST(DataOpener, CountsBlocksAndPacketsAgainstItsLimit) {
   EXPECT_TRUE(opener.wants_rekey());
 }
 
-TEST(DataOpener, GivesUpAKeyThatMetTooManyForgeries) {
-  DataSealer sealer = sealer_of(Role::client);
-  DataOpener opener = opener_of(Role::server);
+TEST(StockOpener, GivesUpAKeyThatMetTooManyForgeries) {
+  StockSealer sealer = sealer_of(Role::client);
+  StockOpener opener = opener_of(Role::server);
   opener.set_limits({.max_failed_tags = 4});
   const Bytes good = sealed(sealer, Bytes(10));
   Bytes forged = good;
