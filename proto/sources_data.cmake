@@ -1,5 +1,6 @@
 set(proto_data_sources
   aead_batch.cpp
+  batch_blocks.cpp
   batch_channel.cpp
   batch_keys.cpp
   compression_framing.cpp
@@ -9,6 +10,7 @@ set(proto_data_sources
 )
 set(proto_data_headers
   aead_batch.hpp
+  batch_blocks.hpp
   batch_channel.hpp
   batch_keys.hpp
   compression_framing.hpp

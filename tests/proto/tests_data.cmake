@@ -1,5 +1,6 @@
 vpnd_test(proto_data_test
   SOURCES
+    batch_blocks_test.cpp
     batch_channel_test.cpp
     compression_framing_test.cpp
     key_usage_test.cpp
