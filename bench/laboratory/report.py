@@ -37,7 +37,7 @@ def thousands(value: float) -> str:
 
 
 def ratio(value: float) -> str:
-    return f"{value:.3f}" if value < 1.2 else f"{value:.1f}"
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def microseconds(value: float) -> str:
@@ -101,6 +101,7 @@ class Run:
     busy_before: float
     rounds: int
     absent: dict[str, str]  # contestants that could not take part, and why
+    failures: list[str]  # measurements that came to nothing
 
     def contestants(self, profile: str) -> list[str]:
         """Those measured in this profile, always in the same order."""
@@ -193,5 +194,6 @@ def _notes(run: Run) -> str:
     else:
         lines.append(f"- In no measurement did the hypervisor take away more than {DOUBTFUL_STEAL:.0%} of the "
                      "processors' time.")
+    lines += [f"- Failed: {failure}" for failure in run.failures]
     lines += [f"- {title} did not take part: {why}." for title, why in run.absent.items()]
     return "\n".join(lines)

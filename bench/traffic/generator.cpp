@@ -24,15 +24,17 @@ constexpr std::size_t kLarge = 1372;
 }  // namespace
 
 std::vector<std::size_t> parse_sizes(const std::string& text) {
-  if (text == "imix")
+  if (text == "imix") {
     return {kSmall, kMedium, kSmall,  kSmall, kMedium, kSmall,
             kLarge, kSmall,  kMedium, kSmall, kSmall,  kMedium};
+  }
   std::size_t size = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, size);
-  if (error != std::errc{} || rest != end || size < Stamp::kSize || size > Packets::kLargest)
+  if (error != std::errc{} || rest != end || size < Stamp::kSize || size > Packets::kLargest) {
     throw std::invalid_argument(text + ": expected imix, or a size from " + std::to_string(Stamp::kSize) +
                                 " to " + std::to_string(Packets::kLargest));
+  }
   return {size};
 }
 

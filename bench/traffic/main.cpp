@@ -1,6 +1,8 @@
 // The packet generator of the laboratory, and everything that stands at the other end. `traffic` without
 // arguments prints what it can do. Results are JSON lines on standard output.
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "bench/traffic/generator.hpp"
+#include "bench/traffic/output.hpp"
 #include "bench/traffic/probe.hpp"
 #include "bench/traffic/sink.hpp"
 #include "bench/traffic/stamp.hpp"
@@ -91,9 +94,23 @@ void generate(Arguments& arguments, bool paced) {
   const auto rate = paced ? std::optional(arguments.number("--rate")) : std::nullopt;
   arguments.check_all_used();
   const Sent sent = Generator(to, sizes, run).run(duration, rate);
-  std::printf("{\"run\": %u, \"packets\": %llu, \"refusals\": %llu, \"seconds\": %.6f}\n", run,
-              static_cast<unsigned long long>(sent.packets), static_cast<unsigned long long>(sent.refusals),
-              sent.seconds);
+  say(fmt::format(R"({{"run": {}, "packets": {}, "refusals": {}, "seconds": {:.6f}}})", run, sent.packets,
+                  sent.refusals, sent.seconds));
+}
+
+// The rest of a JSON object; nothing when there is no sample.
+std::string distribution(Latencies& latencies) {
+  if (latencies.count() == 0) return "";
+  const struct {
+    const char* name;
+    double percent;
+  } percentiles[] = {{"min", 0}, {"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99_9", 99.9}, {"max", 100}};
+  std::string text;
+  for (const auto& [name, percent] : percentiles) {
+    const std::chrono::duration<double, std::micro> latency = latencies.percentile(percent);
+    text += fmt::format(R"(, "{}": {:.1f})", name, latency.count());
+  }
+  return text + fmt::format(R"(, "histogram": [{}])", fmt::join(latencies.histogram(), ", "));
 }
 
 void probe(Arguments& arguments) {
@@ -105,26 +122,8 @@ void probe(Arguments& arguments) {
   if (plan.interval <= std::chrono::nanoseconds::zero()) throw UsageError("--interval: too short");
   Prober prober(to, plan);
   prober.run();
-  std::printf("{\"asked\": %llu, \"unanswered\": %llu", static_cast<unsigned long long>(prober.asked()),
-              static_cast<unsigned long long>(prober.unanswered()));
-  if (prober.latencies().count() > 0) {
-    const struct {
-      const char* name;
-      double percent;
-    } percentiles[] = {{"min", 0}, {"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99_9", 99.9}, {"max", 100}};
-    for (const auto& [name, percent] : percentiles) {
-      const std::chrono::duration<double, std::micro> latency = prober.latencies().percentile(percent);
-      std::printf(", \"%s\": %.1f", name, latency.count());
-    }
-    std::printf(", \"histogram\": [");
-    const char* separator = "";
-    for (const std::size_t bin : prober.latencies().histogram()) {
-      std::printf("%s%zu", separator, bin);
-      separator = ", ";
-    }
-    std::printf("]");
-  }
-  std::puts("}");
+  say(fmt::format(R"({{"asked": {}, "unanswered": {}{}}})", prober.asked(), prober.unanswered(),
+                  distribution(prober.latencies())));
 }
 
 void run(const std::string& mode, Arguments& arguments) {
@@ -156,10 +155,10 @@ int main(int argc, char** argv) {
     vpnd::bench::Arguments arguments(argc, argv);
     vpnd::bench::run(argv[1], arguments);
   } catch (const vpnd::bench::UsageError& error) {
-    std::fprintf(stderr, "traffic: %s\n%s", error.what(), vpnd::bench::kUsage);
+    fmt::print(stderr, "traffic: {}\n{}", error.what(), vpnd::bench::kUsage);
     return 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "traffic: %s\n", error.what());
+    fmt::print(stderr, "traffic: {}\n", error.what());
     return 1;
   }
   return 0;

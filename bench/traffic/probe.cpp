@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <ctime>
 
+#include "bench/traffic/output.hpp"
 #include "bench/traffic/packets.hpp"
 #include "bench/traffic/stamp.hpp"
 
@@ -72,8 +72,7 @@ void Prober::take_answer() {
 
 void echo(const Endpoint& at) {
   const Socket socket = Socket::bound(at);
-  std::puts("ready");
-  std::fflush(stdout);
+  say("ready");
   std::array<std::byte, Packets::kLargest> packet;
   for (;;) {
     Endpoint from;

@@ -1,11 +1,12 @@
 #include "bench/traffic/sink.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
+#include "bench/traffic/output.hpp"
 #include "bench/traffic/stamp.hpp"
 
 namespace vpnd::bench {
@@ -17,8 +18,7 @@ constexpr std::chrono::milliseconds kQuiet{250};  // longer than any queue on th
 Sink::Sink(const Endpoint& at) : socket_(Socket::bound(at)) {}
 
 void Sink::run() {
-  std::puts("ready");
-  std::fflush(stdout);
+  say("ready");
   for (;;) {
     pollfd readable{.fd = socket_.fd(), .events = POLLIN, .revents = 0};
     if (poll(&readable, 1, run_ ? static_cast<int>(kQuiet.count()) : -1) == 0) {
@@ -66,15 +66,12 @@ void Sink::note_overflow(const msghdr& message) {
 
 void Sink::finish() {
   const Tally& tally = run_->tally;
-  std::printf(
-      "{\"run\": %u, \"packets\": %llu, \"bytes\": %llu, \"missing\": %llu, \"duplicates\": %llu, "
-      "\"reordered\": %llu, \"strays\": %llu, \"socket_drops\": %u, \"seconds\": %.6f}\n",
-      run_->number, static_cast<unsigned long long>(tally.packets()),
-      static_cast<unsigned long long>(tally.bytes()), static_cast<unsigned long long>(tally.missing()),
-      static_cast<unsigned long long>(tally.duplicates()), static_cast<unsigned long long>(tally.reordered()),
-      static_cast<unsigned long long>(tally.strays() + run_->foreign), overflowed_ - run_->overflowed_before,
-      std::chrono::duration<double>(run_->last - run_->first).count());
-  std::fflush(stdout);
+  say(fmt::format(
+      R"({{"run": {}, "packets": {}, "bytes": {}, "missing": {}, "duplicates": {}, "reordered": {}, )"
+      R"("strays": {}, "socket_drops": {}, "seconds": {:.6f}}})",
+      run_->number, tally.packets(), tally.bytes(), tally.missing(), tally.duplicates(), tally.reordered(),
+      tally.strays() + run_->foreign, overflowed_ - run_->overflowed_before,
+      std::chrono::duration<double>(run_->last - run_->first).count()));
   run_.reset();
 }
 

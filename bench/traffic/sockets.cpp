@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 namespace vpnd::bench {
@@ -34,6 +36,13 @@ Socket open(int family, int type) {
   return Socket(fd);
 }
 
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, port);
+  return error == std::errc{} && rest == end ? std::optional(port) : std::nullopt;
+}
+
 }  // namespace
 
 void fail(const std::string& what) {
@@ -42,30 +51,32 @@ void fail(const std::string& what) {
 
 Endpoint Endpoint::parse(const std::string& text) {
   const std::size_t colon = text.rfind(':');
-  const std::invalid_argument wrong(text + ": expected ADDRESS:PORT or [IPV6]:PORT");
-  if (colon == std::string::npos) throw wrong;
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  if (const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, port);
-      error != std::errc{} || rest != end)
-    throw wrong;
-  std::string host = text.substr(0, colon);
+  const std::string host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   Endpoint endpoint;
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(endpoint.storage);
-    host = host.substr(1, host.size() - 2);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    endpoint.size = sizeof v6;
-    if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) throw wrong;
-  } else {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(endpoint.storage);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    endpoint.size = sizeof v4;
-    if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) != 1) throw wrong;
+  const auto port =
+      colon == std::string::npos ? std::nullopt : parse_port(std::string_view(text).substr(colon + 1));
+  if (port &&
+      (bracketed ? endpoint.set_v6(host.substr(1, host.size() - 2), *port) : endpoint.set_v4(host, *port))) {
+    return endpoint;
   }
-  return endpoint;
+  throw std::invalid_argument(text + ": expected ADDRESS:PORT or [IPV6]:PORT");
+}
+
+bool Endpoint::set_v4(const std::string& host, std::uint16_t port) {
+  auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  size = sizeof v4;
+  return inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1;
+}
+
+bool Endpoint::set_v6(const std::string& host, std::uint16_t port) {
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  size = sizeof v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1;
 }
 
 Socket::~Socket() {

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -12,7 +13,8 @@ namespace vpnd::bench {
 // Throws std::system_error with errno.
 [[noreturn]] void fail(const std::string& what);
 
-struct Endpoint {
+class Endpoint {
+ public:
   // Reads "192.0.2.1:5000" or "[fd00::1]:5000"; throws std::invalid_argument with the text that is neither.
   static Endpoint parse(const std::string& text);
 
@@ -20,6 +22,11 @@ struct Endpoint {
 
   sockaddr_storage storage{};
   socklen_t size = 0;
+
+ private:
+  // False when the text is not an address of this family.
+  bool set_v4(const std::string& host, std::uint16_t port);
+  bool set_v6(const std::string& host, std::uint16_t port);
 };
 
 class Socket {

@@ -9,10 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <thread>
+
+#include "bench/traffic/output.hpp"
 
 namespace vpnd::bench {
 
@@ -82,11 +83,10 @@ int make_object(std::size_t size) {
 }  // namespace
 
 void serve(const Endpoint& at, std::size_t size) {
-  std::signal(SIGPIPE, SIG_IGN);
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) fail("signal");
   const int object = make_object(size);
   const Socket listener = Socket::listening(at);
-  std::puts("ready");
-  std::fflush(stdout);
+  say("ready");
   for (;;) {
     const int fd = accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) fail("accept");

@@ -110,7 +110,7 @@ class Targets(unittest.TestCase):
 def run_of(*samples: Sample) -> Run:
     titles = {key: one.title for key, one in contestants("").items()}
     return Run(Samples(list(samples)), titles, {"kernel": "Linux"}, {"openvpn": "OpenVPN 2.6"}, "abc", "bench/run",
-               "now", 0.0, 2, {"wireguard-go": "it is not there"})
+               "now", 0.0, 2, {"wireguard-go": "it is not there"}, ["http, openvpn: no answer"])
 
 
 class Reporting(unittest.TestCase):
@@ -124,8 +124,9 @@ class Reporting(unittest.TestCase):
         text = report(run, read_targets())
         self.assertIn("batch channel over UDP ÷ openvpn | veth | ≥ 20 | 30.0 | met |", text)
         self.assertIn("batch channel over UDP ÷ bare link | veth | ≥ 0.32 | 0.250 | **not met** |", text)
-        self.assertIn("| openvpn † | 0.500 | 1.000 | 0.008 |", text)
+        self.assertIn("| openvpn † | 0.500 | 1.00 | 0.008 |", text)
         self.assertIn("wireguard-go did not take part: it is not there.", text)
+        self.assertIn("Failed: http, openvpn: no answer", text)
         self.assertIn("veth, openvpn, bulk.up.1, round 1: 5.0%", text)
 
     def test_contestants_keep_their_order_whoever_was_first(self) -> None:
