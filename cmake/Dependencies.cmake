@@ -16,6 +16,9 @@ target_include_directories(vpnd_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
 # Left to itself, Asio takes std::aligned_alloc where a header of libstdc++ came before its own, and operator new elsewhere:
 # then memory is freed by another allocator than it came from.
 target_compile_definitions(vpnd_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_DISABLE_STD_ALIGNED_ALLOC)
+if(VPND_SANITIZE MATCHES thread)
+  target_compile_definitions(vpnd_asio INTERFACE ASIO_DISABLE_FENCED_BLOCK)  # ThreadSanitizer knows no fences, and g++ says so
+endif()
 target_link_libraries(vpnd_asio INTERFACE Threads::Threads)
 
 # intel-ipsec-mb is for x86-64 only, and has neither a pkg-config nor a CMake file in Debian 12. Version 1.3 is the first
