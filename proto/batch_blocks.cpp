@@ -42,7 +42,7 @@ std::size_t be16(std::span<const std::byte> bytes, std::size_t at) noexcept {
   return octet(bytes, at) << 8 | octet(bytes, at + 1);
 }
 
-// What the blocks need to know of an IP packet of which at least the IP header is here.
+// What the blocks need to know of an IP packet of which at least the fixed part of the IP header is here.
 struct IpHeader {
   unsigned version;
   std::size_t size;
@@ -56,7 +56,7 @@ std::optional<IpHeader> parse_ipv4(std::span<const std::byte> bytes) noexcept {
   if (bytes.size() < kIpv4HeaderSize) return std::nullopt;
   const std::size_t size = (octet(bytes, 0) & 0x0f) * 4;
   const std::size_t total_size = be16(bytes, 2);
-  if (size < kIpv4HeaderSize || size > bytes.size() || total_size < size) return std::nullopt;
+  if (size < kIpv4HeaderSize || total_size < size) return std::nullopt;
   return IpHeader{4, size, total_size, octet(bytes, 9), (be16(bytes, 6) & kMoreFragmentsAndOffset) != 0};
 }
 
@@ -80,7 +80,7 @@ std::optional<IpHeader> parse_ip(std::span<const std::byte> bytes) noexcept {
 
 // The size of the TCP or UDP header that follows; 0 if it is another protocol, a fragment, or not here whole.
 std::size_t transport_header_size(const IpHeader& ip, std::span<const std::byte> bytes) noexcept {
-  if (ip.fragment) return 0;
+  if (ip.fragment || ip.size > bytes.size()) return 0;
   const auto transport = bytes.subspan(ip.size);
   if (ip.protocol == kUdp) return transport.size() < kUdpHeaderSize ? 0 : kUdpHeaderSize;
   if (ip.protocol != kTcp || transport.size() < kTcpHeaderSize) return 0;
@@ -138,21 +138,21 @@ std::optional<UnitMeta> read_meta(WireReader& reader) noexcept {
 }
 
 // Whether a slice lies in its unit where it says it does.
-bool is_placed_well(const SliceBlock& slice) noexcept {
+bool is_placed_well(const Slice& slice) noexcept {
   const std::size_t end = slice.offset + slice.payload.size();
   if (slice.payload.empty() || slice.first != (slice.offset == 0) || end > 65535) return false;
-  if (!slice.meta) return !slice.first && !slice.last;
+  if (!slice.meta) return !slice.first;
   return end <= slice.meta->payload_size && slice.last == (end == slice.meta->payload_size);
 }
 
 }  // namespace
 
 Block BlockReader::next() noexcept {
-  if (rest_.empty()) return BodyEnd{};
+  if (rest_.empty()) return {};
   switch (octet(rest_, 0) >> 4) {
     case 0x0:
       rest_ = {};
-      return BodyEnd{};
+      return {};
     case kSliceNibble:
       return slice();
     case kControlNibble:
@@ -174,13 +174,13 @@ Block BlockReader::packet() noexcept {
   const auto bytes = take(ip->total_size);
   if (partial && transport_header_size(*ip, bytes) == 0) return malformed();
   bytes[0] &= std::byte{0x7f};
-  return PacketBlock{bytes, partial};
+  return {.kind = partial ? BlockKind::partial_packet : BlockKind::packet, .packet = bytes};
 }
 
 Block BlockReader::slice() noexcept {
   WireReader reader(rest_);
   const unsigned flags = reader.u8();
-  SliceBlock slice{};
+  Slice slice;
   slice.first = (flags & kFirst) != 0;
   slice.last = (flags & kLast) != 0;
   slice.unit = reader.u8();
@@ -196,7 +196,7 @@ Block BlockReader::slice() noexcept {
   take(rest_.size() - reader.rest().size());
   slice.payload = take(sized ? stated_size : rest_.size());
   if (!is_placed_well(slice)) return malformed();
-  return slice;
+  return {.kind = BlockKind::slice, .slice = slice};
 }
 
 Block BlockReader::control() noexcept {
@@ -205,19 +205,19 @@ Block BlockReader::control() noexcept {
   const std::uint16_t id = reader.u16();
   if (type == kProbe && reader.ok()) {
     take(kProbeSize);
-    return ProbeBlock{id};
+    return {.kind = BlockKind::probe, .probe = {.id = id}};
   }
   const std::uint16_t received_size = reader.u16();
   if (type == kProbeAck && reader.ok()) {
     take(kProbeAckSize);
-    return ProbeAckBlock{id, received_size};
+    return {.kind = BlockKind::probe_ack, .probe = {id, received_size}};
   }
   return malformed();
 }
 
 Block BlockReader::malformed() noexcept {
   rest_ = {};
-  return MalformedBlock{};
+  return {.kind = BlockKind::malformed};
 }
 
 std::span<std::byte> BlockReader::take(std::size_t size) noexcept {
@@ -232,7 +232,7 @@ bool can_be_partial(std::span<const std::byte> packet) noexcept {
 }
 
 std::byte* write_slice_header(const SliceHeader& header, std::byte* out) noexcept {
-  WireWriter writer({out, encoded_size(header)});
+  WireWriter writer({out, slice_header_size(header)});
   const unsigned flags = (header.first ? kFirst : 0) | (header.last ? kLast : 0) |
                          (header.meta ? kHasMeta : 0) | (header.size ? kHasSize : 0);
   writer.u8(static_cast<std::uint8_t>(kSliceNibble << 4 | flags));
@@ -260,11 +260,11 @@ void write_probe(std::uint16_t id, std::byte* out) noexcept {
   writer.u16(id);
 }
 
-void write_probe_ack(const ProbeAckBlock& ack, std::byte* out) noexcept {
+void write_probe_ack(const Probe& probe, std::byte* out) noexcept {
   WireWriter writer({out, kProbeAckSize});
   writer.u8(kControlNibble << 4 | kProbeAck);
-  writer.u16(ack.id);
-  writer.u16(ack.received_size);
+  writer.u16(probe.id);
+  writer.u16(probe.received_size);
 }
 
 void write_padding(std::span<std::byte> rest) noexcept {

@@ -32,7 +32,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <variant>
 
 namespace vpnd::proto {
 
@@ -51,51 +50,58 @@ enum class UnitKind : std::uint8_t {
   udp = 3,     // UDP datagrams over either (USO)
 };
 
-// What a unit is as a whole. Its first and its last slice carry this, so that losing either does not lose the
-// unit.
+// What a unit is as a whole. Its first slice carries this and its last one should, so that losing either does
+// not lose the unit.
 struct UnitMeta {
   UnitKind kind = UnitKind::plain;
-  bool checksum_partial = false;   // always, if it can be segmented
-  bool ecn = false;                // of TCP: CWR is for the first segment alone (VIRTIO_NET_HDR_GSO_ECN)
+  bool checksum_partial = false;  // always, if it can be segmented
+  bool ecn = false;               // of TCP: CWR is for the first segment alone (VIRTIO_NET_HDR_GSO_ECN)
+  // From the IP header on. Of a unit that can be segmented, IP and transport header and nothing else; of a
+  // plain one, at least an IP header without options.
+  std::span<const std::byte> headers = {};
   std::uint16_t segment_size = 0;  // bytes of payload in each segment but the last; 0 for plain
   std::uint16_t payload_size = 0;  // of the whole unit, at least 1
-  // From the IP header on. Of a unit that can be segmented, IP and transport header and nothing else; of a
-  // plain one, at least the IP header.
-  std::span<const std::byte> headers = {};
 };
 
 // ---- reading ----
 
-struct PacketBlock {
-  std::span<std::byte> bytes;  // the packet as it was, whatever its first half byte said of its checksum
-  bool checksum_partial;       // only of TCP or UDP, unfragmented, without IPv6 extension headers
+struct Slice {
+  std::uint8_t unit = 0;  // counts up with each unit of a lane, and wraps
+  std::uint16_t offset = 0;
+  bool first = false;  // exactly when the offset is 0
+  bool last = false;
+  std::span<std::byte> payload = {};  // at least 1 byte
+  std::optional<UnitMeta> meta = {};  // always of the first
 };
-struct SliceBlock {
-  std::uint8_t unit;  // counts up with each unit of a lane, and wraps
-  std::uint16_t offset;
-  std::span<std::byte> payload;  // at least 1 byte
-  bool first;                    // exactly when the offset is 0
-  bool last;
-  std::optional<UnitMeta> meta;  // always of first and last
-};
-struct ProbeBlock {
-  std::uint16_t id;
-};
-struct ProbeAckBlock {
-  std::uint16_t id;
-  std::uint16_t received_size;  // of the datagram that carried the probe
-};
-struct BodyEnd {};
-struct MalformedBlock {};  // the rest of the body is lost with it
 
-using Block = std::variant<BodyEnd, PacketBlock, SliceBlock, ProbeBlock, ProbeAckBlock, MalformedBlock>;
+struct Probe {
+  std::uint16_t id = 0;
+  std::uint16_t received_size = 0;  // in an answer: of the datagram that carried the probe
+};
+
+enum class BlockKind : std::uint8_t {
+  end,
+  malformed,       // the rest of the body is lost with it
+  packet,          // as it was
+  partial_packet,  // TCP or UDP, unfragmented, without IPv6 extension headers; its checksum is partial
+  slice,
+  probe,
+  probe_ack,
+};
+
+struct Block {
+  BlockKind kind = BlockKind::end;
+  std::span<std::byte> packet = {};  // with its IP version in front, whatever the block had there
+  Slice slice = {};
+  Probe probe = {};  // also of a probe_ack
+};
 
 // Walks over the body of one opened record. What it returns lies in the body and is valid as long as that.
 class BlockReader {
  public:
   explicit BlockReader(std::span<std::byte> body) noexcept : rest_(body) {}
 
-  // BodyEnd at the end, and behind a MalformedBlock.
+  // `end` at the end, and behind what was malformed.
   Block next() noexcept;
 
  private:
@@ -121,25 +127,25 @@ inline void mark_checksum_partial(std::byte* packet) noexcept {
 
 // What stands before the payload of a slice.
 struct SliceHeader {
-  std::uint8_t unit = 0;
-  std::uint16_t offset = 0;
   bool first = false;
   bool last = false;
+  std::uint8_t unit = 0;
+  std::uint16_t offset = 0;
   std::optional<std::uint16_t> size = {};  // absent if nothing follows the slice in its record
   std::optional<UnitMeta> meta = {};
 };
 
-constexpr std::size_t encoded_size(const SliceHeader& header) noexcept {
+constexpr std::size_t slice_header_size(const SliceHeader& header) noexcept {
   return kSliceHeaderSize + (header.size ? kSliceSizeField : 0) +
          (header.meta ? kUnitMetaSize + header.meta->headers.size() : 0);
 }
 
-// Writes encoded_size() bytes and returns where the payload goes.
+// Writes slice_header_size() bytes and returns where the payload goes.
 std::byte* write_slice_header(const SliceHeader& header, std::byte* out) noexcept;
 
 // Write kProbeSize and kProbeAckSize bytes. Behind a probe comes write_padding() up to the size to be probed.
 void write_probe(std::uint16_t id, std::byte* out) noexcept;
-void write_probe_ack(const ProbeAckBlock& ack, std::byte* out) noexcept;
+void write_probe_ack(const Probe& probe, std::byte* out) noexcept;
 
 // Fills the rest of a body.
 void write_padding(std::span<std::byte> rest) noexcept;

@@ -30,36 +30,34 @@ class Extent {
   const std::byte* end_;
 };
 
-template <typename Wanted>
-Wanted only_block(Bytes& body) {
+proto::Block only_block(Bytes& body) {
   proto::BlockReader reader(body);
-  const auto block = reader.next();
-  require(std::holds_alternative<Wanted>(block));
-  require(std::holds_alternative<proto::BodyEnd>(reader.next()));
-  return std::get<Wanted>(block);
+  const proto::Block block = reader.next();
+  require(reader.next().kind == proto::BlockKind::end);
+  return block;
 }
 
-void check(const proto::PacketBlock& packet) {
-  Bytes body(packet.bytes.begin(), packet.bytes.end());
-  if (packet.checksum_partial) {
+void check_packet(const proto::Block& block) {
+  Bytes body(block.packet.begin(), block.packet.end());
+  if (block.kind == proto::BlockKind::partial_packet) {
     require(proto::can_be_partial(body));
     proto::mark_checksum_partial(body.data());
   }
-  const auto again = only_block<proto::PacketBlock>(body);
-  require(std::ranges::equal(again.bytes, packet.bytes) && again.checksum_partial == packet.checksum_partial);
+  const proto::Block again = only_block(body);
+  require(again.kind == block.kind && std::ranges::equal(again.packet, block.packet));
 }
 
-void check(const proto::SliceBlock& slice) {
-  proto::SliceHeader header{.unit = slice.unit,
-                            .offset = slice.offset,
-                            .first = slice.first,
+void check_slice(const proto::Slice& slice) {
+  proto::SliceHeader header{.first = slice.first,
                             .last = slice.last,
+                            .unit = slice.unit,
+                            .offset = slice.offset,
                             .meta = slice.meta};
   for (const bool sized : {false, true}) {
     if (sized) header.size = static_cast<std::uint16_t>(slice.payload.size());
-    Bytes body(proto::encoded_size(header) + slice.payload.size());
+    Bytes body(proto::slice_header_size(header) + slice.payload.size());
     std::ranges::copy(slice.payload, proto::write_slice_header(header, body.data()));
-    const auto again = only_block<proto::SliceBlock>(body);
+    const proto::Slice again = only_block(body).slice;
     require(again.unit == slice.unit && again.offset == slice.offset && again.first == slice.first &&
             again.last == slice.last && std::ranges::equal(again.payload, slice.payload));
     require(again.meta.has_value() == slice.meta.has_value());
@@ -77,15 +75,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bytes body(input.begin(), input.end());
   Extent extent(body);
   proto::BlockReader reader(body);
-  for (auto block = reader.next(); !std::holds_alternative<proto::BodyEnd>(block); block = reader.next()) {
-    if (const auto* packet = std::get_if<proto::PacketBlock>(&block)) {
-      extent.use(packet->bytes);
-      check(*packet);
+  for (proto::Block block = reader.next(); block.kind != proto::BlockKind::end; block = reader.next()) {
+    if (!block.packet.empty()) {
+      extent.use(block.packet);
+      check_packet(block);
     }
-    if (const auto* slice = std::get_if<proto::SliceBlock>(&block)) {
-      if (slice->meta) extent.use(slice->meta->headers);
-      extent.use(slice->payload);
-      check(*slice);
+    if (block.kind == proto::BlockKind::slice) {
+      if (block.slice.meta) extent.use(block.slice.meta->headers);
+      extent.use(block.slice.payload);
+      check_slice(block.slice);
     }
   }
   return 0;
