@@ -5,6 +5,7 @@ set(proto_data_sources
   batch_keys.cpp
   compression_framing.cpp
   key_usage.cpp
+  path_mtu.cpp
   replay_window.cpp
   stock_channel.cpp
 )
@@ -16,6 +17,7 @@ set(proto_data_headers
   compression_framing.hpp
   data_channel.hpp
   key_usage.hpp
+  path_mtu.hpp
   record_number.hpp
   replay_window.hpp
   stock_channel.hpp

@@ -4,6 +4,7 @@ vpnd_test(proto_data_test
     batch_channel_test.cpp
     compression_framing_test.cpp
     key_usage_test.cpp
+    path_mtu_test.cpp
     record_number_test.cpp
     replay_window_test.cpp
     stock_channel_test.cpp
