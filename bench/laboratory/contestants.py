@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.errors import check
 from support.netns import Namespace
 from support.pki import Pki
 from support.process import wait_until
@@ -21,6 +22,7 @@ from .site import FAR_LAN, NEAR_LAN, Site, route_lans
 
 BARE = "bare"
 OPENVPN = "openvpn"
+BATCHES = "Data channel: batches"  # what vpnd says when both ends have agreed upon the batch channel
 WIREGUARD_PORT = 51820
 # The most that fits 1,500 bytes over IPv4 (60 bytes of overhead), so that packets of 1,400 bytes are not cut.
 WIREGUARD_MTU = 1440
@@ -95,6 +97,8 @@ def _openvpn_like(key: str, title: str, server: str, client: str, *lines: str, p
             options.server.append(f"client-config-dir {directory}")
         tunnel = open_tunnel_over(site.lab, setting.pki, (programs[0], site.far_gateway),
                                   (programs[1], site.near_gateway), site.link, options)
+        check(BATCHES not in tunnel.client.text() or batched, "the batch channel is in use")
+        check(BATCHES in tunnel.client.text() or not batched, "the batch channel is not in use")
         if site.forwarding:
             route_lans(site, near_gateway_via=("dev", "tun0"), far_gateway_via=("dev", "tun0"))
         return _hosts(site, tunnel.client_host.v4, tunnel.server_host.v4)
