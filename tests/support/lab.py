@@ -73,6 +73,10 @@ class Lab:
         self._processes.append(process)
         return process
 
+    def process(self, name: str) -> Process:
+        """The running program of this name."""
+        return next(process for process in self._processes if process.name == name and process.running)
+
     @staticmethod
     def stop(*processes: Process) -> None:
         """Ends programs whose way of ending is of no interest."""
