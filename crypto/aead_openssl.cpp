@@ -4,6 +4,7 @@
 // TLS header.
 
 #include <fmt/format.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 
 #include <cassert>
@@ -65,6 +66,25 @@ bool transform(EVP_CIPHER_CTX* context, const std::byte* from, std::byte* to, st
          static_cast<std::size_t>(written) == size;
 }
 
+// Given to OpenSSL as the parameter it is. EVP_CIPHER_CTX_ctrl would make one of it, at the cost of 15 ns a
+// record.
+struct TagParameter {
+  // OpenSSL writes through it only when asked for the tag, despite the type.
+  explicit TagParameter(const std::byte* tag) noexcept
+      : list{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, const_cast<std::byte*>(tag),
+                                               kAeadTagSize),
+             OSSL_PARAM_construct_end()} {}
+  OSSL_PARAM list[2];
+};
+
+bool get_tag(EVP_CIPHER_CTX* context, std::byte* tag) noexcept {
+  return EVP_CIPHER_CTX_get_params(context, TagParameter(tag).list) == 1;
+}
+
+bool set_tag(EVP_CIPHER_CTX* context, const std::byte* tag) noexcept {
+  return EVP_CIPHER_CTX_set_params(context, TagParameter(tag).list) == 1;
+}
+
 class EvpSealer final : public AeadSealer {
  public:
   EvpSealer(AeadAlgorithm algorithm, std::span<const std::byte> key)
@@ -81,8 +101,7 @@ class EvpSealer final : public AeadSealer {
     unsigned char none;  // AEAD modes write nothing at the end, but the call wants an address
     return begin(context, job.nonce, job.additional_data) &&
            transform(context, job.plaintext, job.ciphertext, job.size) &&
-           EVP_CipherFinal_ex(context, &none, &size) == 1 &&
-           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kAeadTagSize, job.tag) == 1;
+           EVP_CipherFinal_ex(context, &none, &size) == 1 && get_tag(context, job.tag);
   }
 
   CipherContextPtr context_;
@@ -110,9 +129,7 @@ class EvpOpener final : public AeadOpener {
     int size = 0;
     unsigned char none;
     return begin(context, job.nonce, job.additional_data) &&
-           transform(context, job.ciphertext, job.plaintext, job.size) &&
-           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kAeadTagSize,
-                               const_cast<std::byte*>(job.tag)) == 1 &&  // reads only, in spite of its type
+           transform(context, job.ciphertext, job.plaintext, job.size) && set_tag(context, job.tag) &&
            EVP_CipherFinal_ex(context, &none, &size) == 1;
   }
 
