@@ -8,6 +8,7 @@
 
 #include <asio/post.hpp>
 
+#include "vpnd/control/crypto_threads.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
 #include "vpnd/host/file_io.hpp"
@@ -86,6 +87,7 @@ void Client::start(InstanceObserver& observer) {
   config.io = io_config(options_, tunnel_->take_queue(), {});
   config.inbound.udp_merging =
       tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+  share_crypto_pool(configs, options_);
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
   spdlog::info("data path: {}", data_plane_->data_path());
   tick();

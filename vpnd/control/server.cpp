@@ -15,6 +15,7 @@
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/config/diagnostic.hpp"
+#include "vpnd/control/crypto_threads.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
 #include "vpnd/host/file_io.hpp"
@@ -144,6 +145,7 @@ void Server::start(InstanceObserver& observer) {
   config.inbound.client_to_client = options_.server.client_to_client;
   config.inbound.udp_merging =
       tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+  share_crypto_pool(configs, options_);
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
   client_context_.emplace(ServerContext{.io = context_,
                                         .options = options_,

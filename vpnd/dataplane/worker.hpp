@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "crypto/crypto_fork.hpp"
 #include "crypto/role.hpp"
 #include "tunio/batch_io.hpp"
 #include "vpnd/dataplane/inbound.hpp"
@@ -23,7 +24,8 @@ namespace vpnd::dataplane {
 struct WorkerConfig {
   crypto::Role role = crypto::Role::client;
   WorkerId id;
-  std::shared_ptr<Handover> handover;  ///< of all workers; none for one that is alone
+  std::shared_ptr<Handover> handover;               ///< of all workers; none for one that is alone
+  std::shared_ptr<crypto::CryptoFork> crypto_fork;  ///< keeps its pool alive; none: everything is done here
   tunio::IoConfig io;
   InboundPolicy inbound;
   OutboundLimits outbound;
