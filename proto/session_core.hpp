@@ -112,11 +112,13 @@ class Session::Core {
   // keys
   bool may_start_rekey() const;
   void begin_rekey(KeyId id, Now now);
+  KeyId rekey_id() const;
   void switch_send_key();
   void retire_previous();
   void expire_handshake(Now now);
   TimePoint handshake_deadline() const;
   TimePoint reneg_deadline() const;
+  TimePoint put_off_deadline() const;
 
   SessionConfig config_;
   SessionId local_;
@@ -129,6 +131,7 @@ class Session::Core {
   TimePoint previous_ends_{};
   std::optional<TimePoint> send_switch_;  // when the newest key becomes the one to send with
   std::optional<TimePoint> last_rekey_;   // when the last one began, whoever asked for it
+  std::optional<KeyId> put_off_;          // of a soft reset that came too soon over a stream
   Identity identity_;
 
   std::deque<SessionEvent> events_;

@@ -42,10 +42,15 @@ bool Session::Core::may_start_rekey() const {
 
 bool Session::Core::start_rekey(Now now) {
   if (!may_start_rekey()) return false;
-  const KeyId newest = newest_->state.id();
-  begin_rekey(newest_->state.stage() == KeyStage::failed ? newest : next_key_id(newest), now);
+  begin_rekey(rekey_id(), now);
   pump(now);
   return true;
+}
+
+// A failed rekey is tried again under the same id.
+KeyId Session::Core::rekey_id() const {
+  const KeyId newest = newest_->state.id();
+  return newest_->state.stage() == KeyStage::failed ? newest : next_key_id(newest);
 }
 
 void Session::Core::begin_rekey(KeyId id, Now now) {
@@ -56,6 +61,10 @@ void Session::Core::begin_rekey(KeyId id, Now now) {
   }
   open_key(newest_, {id, KeyOrigin::rekey, KeyOpening::soft_reset}, now.steady);
   last_rekey_ = now.steady;
+  if (std::exchange(put_off_, std::nullopt) == id) {
+    const ControlBody reset{.acks = {}, .receiver = {}, .message_id = MessageId{0}, .payload = {}};
+    (void)newest_->state.receive(Opcode::control_soft_reset_v1, reset, now.steady);
+  }
 }
 
 // There is one retiring key at most: the one before it has to go. Nothing may still be sent with that.
@@ -103,9 +112,14 @@ TimePoint Session::Core::reneg_deadline() const {
   return newest_->established_at + config_.timers.reneg_sec;
 }
 
+TimePoint Session::Core::put_off_deadline() const {
+  if (!put_off_ || !may_start_rekey() || *put_off_ != rekey_id()) return TimePoint::max();
+  return last_rekey_ ? *last_rekey_ + config_.timers.rekey_spacing : TimePoint::min();
+}
+
 TimePoint Session::Core::deadline() const {
   if (dead_) return TimePoint::max();
-  TimePoint earliest = std::min(handshake_deadline(), reneg_deadline());
+  TimePoint earliest = std::min({handshake_deadline(), reneg_deadline(), put_off_deadline()});
   if (newest_) earliest = std::min(earliest, newest_->state.retransmit_deadline());
   if (previous_) earliest = std::min({earliest, previous_->state.retransmit_deadline(), previous_ends_});
   if (send_switch_) earliest = std::min(earliest, *send_switch_);
@@ -120,7 +134,7 @@ void Session::Core::tick(Now now) {
     retire_previous();
     if (newest_->state.stage() == KeyStage::failed) die("the last key has ended after a failed rekey");
   }
-  if (!dead_ && now.steady >= reneg_deadline()) start_rekey(now);
+  if (!dead_ && now.steady >= std::min(reneg_deadline(), put_off_deadline())) start_rekey(now);
   pump(now);
 }
 

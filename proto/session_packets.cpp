@@ -68,7 +68,13 @@ DropReason Session::Core::receive(std::span<const std::byte> packet, Now now) {
     if (!newest_) open_key(newest_, {KeyId{0}, KeyOrigin::handshake, KeyOpening::server_reset}, now.steady);
   }
   if (!find_key(header.key_id) || restarts_failed_key(header)) {
-    if (const DropReason drop = judge_soft_reset(header, body, now); drop != DropReason::none) return drop;
+    const DropReason drop = judge_soft_reset(header, body, now);
+    const bool too_soon = drop == DropReason::rate_limited || drop == DropReason::not_established;
+    if (too_soon && config_.transport == Transport::stream) {
+      put_off_ = header.key_id;
+      return DropReason::none;
+    }
+    if (drop != DropReason::none) return drop;
     begin_rekey(header.key_id, now);
   }
   const DropReason drop = find_key(header.key_id)->state.receive(header.opcode, body, now.steady);
@@ -108,7 +114,8 @@ DropReason Session::Core::judge_soft_reset(const ControlHeader& header, const Co
   if (header.key_id != next_key_id(newest_->state.id()) && !restarts_failed_key(header)) {
     return DropReason::key_ids_out_of_sync;
   }
-  // Each rekey costs a TLS handshake. The peer repeats its reset, so one that came too soon is only put off.
+  // Each rekey costs a TLS handshake. Over datagrams the peer repeats a reset that came too soon; over a
+  // stream nobody has to, so receive() remembers it.
   if (last_rekey_ && now.steady < *last_rekey_ + config_.timers.rekey_spacing)
     return DropReason::rate_limited;
   return DropReason::none;

@@ -218,6 +218,35 @@ TEST_F(SessionRekey, AFloodOfSoftResetsIsPutOff) {
   EXPECT_TRUE(tunnel->same_keys(*server().session->established_key()));
 }
 
+TEST_F(SessionRekey, IsPutOffOverAStreamThoughNobodyRepeatsTheReset) {
+  options.transport = Transport::stream;
+  for (const bool by_client : {true, false}) {
+    connect();
+    TunnelEnd& starter = by_client ? client() : server();
+    ASSERT_TRUE(start(starter));
+    ASSERT_TRUE(tunnel->rekeyed_to(KeyId{1}));
+    const TimePoint first = tunnel->now().steady;
+    ASSERT_TRUE(start(starter));
+    ASSERT_TRUE(tunnel->rekeyed_to(KeyId{2}, seconds(10))) << by_client;
+    EXPECT_GE(tunnel->now().steady, first + seconds(4));
+    EXPECT_TRUE(starter.rekey_failures.empty());
+  }
+}
+
+TEST_F(SessionRekey, OfAClientThatWasNotLetInYetIsAnsweredOverAStreamLater) {
+  options.transport = Transport::stream;
+  options.on_request = OnRequest::defer;
+  tunnel.emplace(options);
+  ASSERT_TRUE(tunnel->run_until([&] { return !client().established.empty(); }));
+  ASSERT_TRUE(start(client()));
+  tunnel->run_for(seconds(1));
+  tunnel->options.on_request = OnRequest::accept;
+  server().session->accept_peer(KeyId{0}, tunnel->now());
+  tunnel->drain(server());
+  ASSERT_TRUE(tunnel->rekeyed_to(KeyId{1}, seconds(10)));
+  EXPECT_TRUE(client().rekey_failures.empty());
+}
+
 TEST_F(SessionRekey, CarriesMessagesThatWereQueuedMeanwhile) {
   connect();
   ASSERT_TRUE(start(server()));
