@@ -8,4 +8,5 @@ vpnd_test(proto_data_test
     record_number_test.cpp
     replay_window_test.cpp
     stock_channel_test.cpp
-  LIBS vpnd_proto)
+  LIBS vpnd_proto
+  READS_SOURCES)
