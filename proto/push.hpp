@@ -35,7 +35,7 @@ enum class PushProgress : std::uint8_t { incomplete, complete, refused };
 class PushAssembler {
  public:
   static constexpr std::size_t kMaxMessages = 256;
-  static constexpr std::size_t kMaxBytes = 256 * 1024;
+  static constexpr std::size_t kMaxBytes = std::size_t{256} * 1024;
   static constexpr std::size_t kMaxOptions = 4096;
 
   // `arguments` is what follows "PUSH_REPLY" and its comma. After `refused` (a limit is passed) or `complete`

@@ -171,7 +171,7 @@ struct IoConfig {
   std::size_t udp_queue_runs = 128;        // runs that wait for a full socket buffer
   std::size_t max_frame_size = kMaxFrameSize;  // on streams; a longer one ends the stream
   std::size_t stream_backlog_limit =
-      4 * 1024 * 1024;  // bytes per stream, a bound for memory, not a queue policy
+      std::size_t{4} * 1024 * 1024;  // bytes per stream, a bound for memory, not a queue policy
 };
 
 /// Makes the engine asked for; `automatic` prefers io_uring and falls back to epoll where the kernel or a

@@ -7,7 +7,7 @@ namespace vpnd::tunio {
 
 /// One tun read (10 bytes of virtio-net header and 65,535 of packet), one run of datagrams with its control
 /// messages, or one TCP frame of the largest size: all fit, and a tun read is never cut short.
-inline constexpr std::size_t kSlotSize = 68 * 1024;
+inline constexpr std::size_t kSlotSize = std::size_t{68} * 1024;
 
 /// Page-aligned memory cut into slots of kSlotSize bytes. Taken from the kernel untouched, so that a slot
 /// costs memory from its first use on only.

@@ -44,7 +44,7 @@ ServerClient::ServerClient(const ServerContext& context, ServerClientOwner& owne
       owner_(owner),
       index_(index),
       remote_id_(remote_id),
-      driver_(context.io, context.data_plane, std::move(link), std::move(session), *this) {}
+      driver_(context.io, context.data_plane, link, std::move(session), *this) {}
 
 std::string ServerClient::label() const {
   const std::string address = driver_.link().endpoint.format();

@@ -14,7 +14,7 @@ proto::Now now() {
 SessionDriver::SessionDriver(asio::io_context& context, DataPlane& data_plane, dataplane::Link link,
                              std::unique_ptr<proto::Session> session, SessionOwner& owner)
     : data_plane_(data_plane),
-      link_(std::move(link)),
+      link_(link),
       session_(std::move(session)),
       owner_(owner),
       timer_(context),

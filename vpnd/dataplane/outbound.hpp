@@ -22,7 +22,7 @@ namespace vpnd::dataplane {
 struct OutboundLimits {
   std::size_t open_runs = 64;  ///< peers served in one turn before runs are sent early
   std::size_t stream_backlog_bytes =
-      512 * 1024;  ///< beyond it a slow TCP peer loses packets, and nobody waits for it
+      std::size_t{512} * 1024;  ///< beyond it a slow TCP peer loses packets, and nobody waits for it
 };
 
 class Outbound {

@@ -20,7 +20,7 @@ struct [[nodiscard]] FileText {
 
 // The text of a regular file of at most `limit` bytes (FIFOs and devices are refused, since they could
 // block).
-FileText read_text_file(const std::filesystem::path& path, std::size_t limit = 1024 * 1024);
+FileText read_text_file(const std::filesystem::path& path, std::size_t limit = std::size_t{1024} * 1024);
 
 // Puts `text` at `path` such that a reader sees the old file or the new one, never half of one: a temporary
 // file beside it, then a rename. An existing file's mode and owner are kept where we may; a new one gets

@@ -22,7 +22,7 @@ class TempFile {
   const std::filesystem::path& path() const { return path_; }
   // What is in it now, by whatever means it was written. None: gone, not a regular file, or longer than
   // `limit` bytes.
-  std::optional<std::string> read(std::size_t limit = 64 * 1024) const;
+  std::optional<std::string> read(std::size_t limit = std::size_t{64} * 1024) const;
 
  private:
   void remove() noexcept;

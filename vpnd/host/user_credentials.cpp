@@ -19,7 +19,7 @@
 namespace vpnd::host {
 namespace {
 
-constexpr std::size_t kMaxFileSize = 16 * 1024;
+constexpr std::size_t kMaxFileSize = std::size_t{16} * 1024;
 constexpr std::size_t kMaxAnswerSize = 4096;
 constexpr const char* kAskPassword = "/usr/bin/systemd-ask-password";
 constexpr std::chrono::hours kAskPatience{24};
