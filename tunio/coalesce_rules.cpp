@@ -131,7 +131,8 @@ std::uint64_t flow_hash(std::span<const std::byte> packet, const PacketTraits& t
   std::uint64_t hash = mixed(ports ^ kind << 32 ^ seed, 0x9e3779b97f4a7c15);
   const std::byte* const addresses = &packet[traits.is_v4 ? 12 : 8];
   const std::size_t words = traits.is_v4 ? 1 : 4;
-  for (std::size_t i = 0; i < words; ++i) hash = mixed(hash ^ load_native64(addresses + 8 * i), odd_seed ^ hash << 1);
+  for (std::size_t i = 0; i < words; ++i)
+    hash = mixed(hash ^ load_native64(addresses + 8 * i), odd_seed ^ hash << 1);
   return mixed(hash ^ seed, 0xd6e8feb86659fd93);
 }
 

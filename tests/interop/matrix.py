@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="every combination instead of the first few")
     parser.add_argument("--cases", type=int, default=CASES_PER_ROLE, metavar="N", help="combinations per pair of roles")
     parser.add_argument("--only", default="", metavar="WORDS", help="combinations whose name holds all these words")
-    parser.add_argument("--jobs", type=int, default=3, metavar="N", help="cases at a time; they mostly wait")
+    parser.add_argument("--jobs", type=int, default=5, metavar="N", help="cases at a time; they mostly wait")
     parser.add_argument("--list", action="store_true", help="print the cases and end")
     return parser.parse_args()
 

@@ -35,7 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vpnd", default="vpnd", metavar="PATH", help="the vpnd to test")
     parser.add_argument("--roles", nargs="+", metavar="SERVER:CLIENT", help="programs for the two roles, for all cases")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this")
-    parser.add_argument("--jobs", type=int, default=4, metavar="N", help="cases at a time; they mostly wait")
+    parser.add_argument("--jobs", type=int, default=6, metavar="N", help="cases at a time; they mostly wait")
     return parser.parse_args()
 
 

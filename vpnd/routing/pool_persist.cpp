@@ -10,7 +10,7 @@ namespace vpnd::routing {
 namespace {
 
 constexpr std::size_t kMaxFileSize = std::size_t{16} * 1024 * 1024;  // 65536 clients with long names
-constexpr std::size_t kMaxWarnings = 50;                // a wrong file has thousands of wrong lines
+constexpr std::size_t kMaxWarnings = 50;  // a wrong file has thousands of wrong lines
 
 std::string_view take_until(std::string_view& rest, char end) {
   const std::size_t at = rest.find(end);
