@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .errors import CheckFailed
+from .errors import CheckFailed, check
 from .lab import Lab
 from .netns import Namespace
 from .processors import Processors
@@ -38,6 +38,7 @@ def tcp_stream(lab: Lab, source: Namespace, target: Namespace, address: str, sec
         server.kill()
         server.log.unlink(missing_ok=True)
     result = json.loads(text)["end"]
+    check(result["sum_received"]["bytes"] > 0, "iperf3: the stream stands still")
     gigabytes = result["sum_received"]["bytes"] / 1e9 * (seconds + 1) / seconds  # -O leaves the first second out
     return Measurement(result["sum_received"]["bits_per_second"] / 1e9, result["sum_sent"]["retransmits"],
                        spent.busy_seconds / gigabytes, spent.stolen)
