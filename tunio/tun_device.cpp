@@ -49,11 +49,12 @@ std::string attach(const UniqueFd& fd, const std::string& name, unsigned queues)
     request.ifr_flags = static_cast<short>(flags | IFF_MULTI_QUEUE);
     if (::ioctl(fd.get(), TUNSETIFF, &request) == 0) return request.ifr_name;
   }
-  const char* const cause = errno == EBUSY   ? "already in use by another process"
-                            : errno == EPERM ? "not permitted: CAP_NET_ADMIN, or the device's owner"
-                            : errno == EINVAL
-                                ? "the name is taken by something else, or made for a single queue"
-                                : "TUNSETIFF";
+  const char* const cause =
+      errno == EBUSY    ? "already in use by another process"
+      : errno == EPERM  ? "not permitted: CAP_NET_ADMIN, or the device's owner"
+      : errno == EINVAL ? "the name is taken by something else, or made for a single queue, which one "
+                          "worker serves"
+                        : "TUNSETIFF";
   fail(fmt::format("attach to tun device {} ({})", name.empty() ? "tun" : name, cause));
 }
 

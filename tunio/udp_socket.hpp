@@ -30,7 +30,7 @@ struct SocketOptions {
 };
 
 struct UdpOptions : SocketOptions {
-  bool reuse_port = false;  // one socket per worker on one port
+  bool reuse_port = false;  // join those who have the address (udp_group.hpp)
   bool gro = true;          // runs of datagrams in one receive; quietly without where the kernel has none
   MtuDiscovery mtu_discovery = MtuDiscovery::system_default;
   std::optional<Endpoint> remote;  // connect(): a client that hears only its server

@@ -20,18 +20,21 @@ from peers import Combination, dimensions_for
 from scenario import Options, play
 from support.lab import main_guard, missing_privilege
 from support.pki import NEW_KEY, Pki
-from support.programs import find_program
+from support.programs import Program, find_program
 from support.runner import Case, run_cases
 
 EXIT_SKIPPED = 77  # what ctest is told to read as "skipped"
 ROLES = ("vpnd:openvpn", "openvpn:vpnd", "vpnd:vpnd")
 CASES_PER_ROLE = 12  # without --all
 MOST_LOSSY_CASES = 4
+SEVERAL_WORKERS = "3"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vpnd", default="vpnd", metavar="PATH", help="the vpnd to test")
+    parser.add_argument("--workers", default="", metavar="N",
+                        help="vpnd's option of that name (in every third case 3, else as it is by itself)")
     parser.add_argument("--roles", nargs="+", default=ROLES, metavar="SERVER:CLIENT", help="programs for the two roles")
     parser.add_argument("--all", action="store_true", help="every combination instead of the first few")
     parser.add_argument("--cases", type=int, default=CASES_PER_ROLE, metavar="N", help="combinations per pair of roles")
@@ -44,11 +47,10 @@ def arguments() -> argparse.Namespace:
 def combinations_of(options: argparse.Namespace) -> list[tuple[Combination, Options]]:
     chosen = []
     for roles in options.roles:
-        programs = [find_program(name, options.vpnd) for name in roles.split(":")]
-        if None in programs:
-            raise SystemExit(f"{roles}: a program is not installed (vpnd is looked for at {options.vpnd})")
-        server, client = programs
-        rows = [Combination(row, server, client) for row in pairwise(dimensions_for(server, client))]
+        few = ends_of(roles, options, options.workers)
+        many = ends_of(roles, options, options.workers or SEVERAL_WORKERS)
+        rows = [Combination(row, *(many if number % 3 == 1 else few))
+                for number, row in enumerate(pairwise(dimensions_for(*few)))]
         # Without a wrapping nothing protects the handshake from flipped bits, so such a row cannot be lossy.
         lossy = [row for row in rows if row.udp and row.settings["wrap"] != "none"]
         lossy = lossy[:MOST_LOSSY_CASES if options.all else 1]
@@ -60,8 +62,17 @@ def combinations_of(options: argparse.Namespace) -> list[tuple[Combination, Opti
     return [(row, how) for row, how in chosen if all(word in title(row, how).split() for word in words)]
 
 
+def ends_of(roles: str, options: argparse.Namespace, workers: str) -> tuple[Program, Program]:
+    server, client = (find_program(name, options.vpnd, workers) for name in roles.split(":"))
+    if server is None or client is None:
+        raise SystemExit(f"{roles}: a program is not installed (vpnd is looked for at {options.vpnd})")
+    return server, client
+
+
 def title(combination: Combination, how: Options) -> str:
-    return combination.name + (" lossy" if how.lossy else " wire" if how.wire else "")
+    workers = next((end.workers for end in (combination.server, combination.client) if end.is_vpnd), "")
+    return (combination.name + (" lossy" if how.lossy else " wire" if how.wire else "")
+            + (f" {workers} workers" if workers else ""))
 
 
 def main() -> int:

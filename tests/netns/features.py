@@ -33,6 +33,7 @@ ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vp
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vpnd", default="vpnd", metavar="PATH", help="the vpnd to test")
+    parser.add_argument("--workers", default="", metavar="N", help="vpnd's option of that name")
     parser.add_argument("--roles", nargs="+", metavar="SERVER:CLIENT", help="programs for the two roles, for all cases")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this")
     parser.add_argument("--jobs", type=int, default=6, metavar="N", help="cases at a time; they mostly wait")
@@ -52,7 +53,7 @@ def cases(options: argparse.Namespace, pki: Pki) -> list[Case]:
     found = []
     for side, module in (("server", server_cases), ("client", client_cases)):
         for roles in options.roles or ROLES[side]:
-            server, client = (find_program(name, options.vpnd) for name in roles.split(":"))
+            server, client = (find_program(name, options.vpnd, options.workers) for name in roles.split(":"))
             if server is None or client is None:
                 raise SystemExit(f"{roles}: a program is not installed (vpnd is looked for at {options.vpnd})")
             for body in module.case:

@@ -98,6 +98,17 @@ def duplicate_cn_lets_both_in(star: Star) -> None:
 
 
 @case
+def clients_that_send_no_peer_id_are_known_by_their_address(star: Star) -> None:
+    star.start_server("client-to-client")
+    ignorant = 'pull-filter ignore "peer-id"'
+    first = star.connect_client(1, ignorant)
+    second = star.connect_client(2, ignorant, certificate="client2")
+    for client in (first, second):
+        check_connected(client)
+    ping(first.namespace, second.v4)
+
+
+@case
 def max_clients_keeps_out_the_next_one(star: Star) -> None:
     star.start_server("max-clients 1")
     first = star.connect_client(1)

@@ -13,6 +13,7 @@ COMPLETED = "Initialization Sequence Completed"
 class Program:
     name: str
     path: str
+    workers: str = ""  # for vpnd's option of that name; empty: as it is by itself
 
     @property
     def is_vpnd(self) -> bool:
@@ -29,10 +30,12 @@ class Program:
     @property
     def own_options(self) -> list[str]:
         """Options without which this program would not be comparable."""
-        return [] if self.is_vpnd else ["disable-dco"]
+        if not self.is_vpnd:
+            return ["disable-dco"]
+        return [f"workers {self.workers}"] if self.workers else []
 
 
-def find_program(name: str, vpnd_path: str) -> Program | None:
+def find_program(name: str, vpnd_path: str, workers: str = "") -> Program | None:
     """The program called `name`; vpnd is not installed but built, so its path is given."""
     path = shutil.which(vpnd_path if name == "vpnd" else name)
-    return Program(name, str(Path(path).resolve())) if path else None
+    return Program(name, str(Path(path).resolve()), workers) if path else None

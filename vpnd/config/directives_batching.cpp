@@ -9,10 +9,6 @@ namespace {
 
 constexpr unsigned kMaxThreads = 256;
 
-void warn_of_later(const Arguments& a, Draft& draft) {
-  draft.warn(a.where(), a.name(), "accepted, without effect yet");
-}
-
 void batch_channel(const Arguments& a, Draft& draft) {
   draft.options.batch.channel = a.choice<bool>(0, {{"on", true}, {"off", false}});
 }
@@ -31,8 +27,8 @@ void crypto_threads(const Arguments& a, Draft& draft) {
 }
 
 void workers(const Arguments& a, Draft& draft) {
-  draft.options.batch.workers = a.number<unsigned>(0, 1, kMaxThreads);
-  if (draft.options.batch.workers > 1) warn_of_later(a, draft);
+  draft.options.batch.workers.reset();
+  if (a[0] != "auto") draft.options.batch.workers = a.number<unsigned>(0, 1, kMaxWorkers);
 }
 
 void io(const Arguments& a, Draft& draft) {
@@ -62,7 +58,7 @@ constexpr Directive kDirectives[] = {
     {"crypto-threads", kTopic, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, crypto_threads,
      "auto|N", "without effect yet: workers seal and open themselves"},
     {"workers", kTopic, Verdict::works, kAnywhere, {1, 1}, Inline::no, workers,
-     "N", "threads of the data plane (1); more than one is without effect yet"},
+     "auto|N", "threads that carry packets, 1 to 16 (auto: by processors and role)"},
     {"io", kTopic, Verdict::works, kAnywhere, {1, 1}, Inline::no, io,
      "auto|uring|epoll", "how packets get in and out of the kernel (auto)"},
     {"aead-backend", kTopic, Verdict::works, kAnywhere, {1, 1}, Inline::no, aead_backend,

@@ -66,12 +66,14 @@ struct AeadOptions {
   Location where{"configuration"};  // of aead-backend, for whoever finds that it cannot run here
 };
 
+inline constexpr unsigned kMaxWorkers = 16;
+
 struct BatchOptions {
   bool channel = true;  // offer the batch channel to peers that know it
   std::size_t size_bytes = 65536;
   unsigned packets = 256;
   std::chrono::microseconds hold{0};
-  unsigned workers = 1;
+  std::optional<unsigned> workers;         // absent: auto
   std::optional<unsigned> crypto_threads;  // absent: auto
   IoBackend io = IoBackend::automatic;
   AeadOptions aead;

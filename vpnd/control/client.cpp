@@ -81,15 +81,17 @@ proto::Credentials Client::credentials() {
 
 void Client::start(InstanceObserver& observer) {
   observer_ = &observer;
-  std::vector<dataplane::WorkerConfig> configs(1);
-  dataplane::WorkerConfig& config = configs.front();
-  config.role = crypto::Role::client;
-  config.io = io_config(options_, tunnel_->take_queue(), {});
-  config.inbound.udp_merging =
-      tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+  std::vector<dataplane::WorkerConfig> configs;
+  for (tunio::UniqueFd& queue : tunnel_->take_queues()) {
+    dataplane::WorkerConfig& config = configs.emplace_back();
+    config.role = crypto::Role::client;
+    config.io = io_config(options_, std::move(queue), {});
+    config.inbound.udp_merging =
+        tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+  }
   share_crypto_pool(configs, options_);
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
-  spdlog::info("data path: {}", data_plane_->data_path());
+  spdlog::info("data path: {}", data_plane_->describe());
   tick();
   connect_after(std::chrono::seconds::zero());
 }
@@ -282,7 +284,7 @@ void Client::close_connection() {
   poll_timer_.cancel();
   push_timer_.cancel();
   data_plane_->post(dataplane::RemovePeer{kServer});
-  data_plane_->post(dataplane::ReplaceUdp{});
+  data_plane_->post_to(kSessionWorker, dataplane::ReplaceUdp{});
   if (stream_) data_plane_->post(*stream_);
   stream_.reset();
   transport_.reset();

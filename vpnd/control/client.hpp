@@ -26,6 +26,9 @@
 
 namespace vpnd::control {
 
+/// Has the session's socket or connection; the others read their tun queues and hand over to it.
+inline constexpr dataplane::WorkerId kSessionWorker{0};
+
 class Client final : public Instance, public DataPlaneObserver, public SessionOwner {
  public:
   /// Throws config::ConfigError for key material that cannot be used.

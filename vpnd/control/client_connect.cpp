@@ -88,7 +88,7 @@ void Client::open_udp(const tunio::Endpoint& server) {
   spdlog::info("UDP link remote: {}", server.format());
   transport_.reset(::dup(socket.get()));
   // Without `float` the socket is connected, and the kernel drops what other addresses send.
-  data_plane_->post(dataplane::ReplaceUdp{std::move(socket)});
+  data_plane_->post_to(kSessionWorker, dataplane::ReplaceUdp{std::move(socket)});
   begin_session({server, std::nullopt});
 }
 
@@ -113,7 +113,7 @@ void Client::tcp_connected() {
   }
   tunio::tune_tunnel_connection(socket, kUnsentLimit);
   transport_.reset(::dup(socket.get()));
-  data_plane_->post(dataplane::AddStream{std::move(socket), connecting_to_});
+  data_plane_->post_to(kSessionWorker, dataplane::AddStream{std::move(socket), connecting_to_});
 }
 
 void Client::handle(const dataplane::StreamOpened& opened) {

@@ -176,12 +176,20 @@ std::string DataPlane::describe_drops() const {
   return text.empty() ? "none" : text;
 }
 
+std::string DataPlane::describe() const {
+  const std::string& path = stations_.front().worker->data_path();
+  return stations_.size() > 1 ? fmt::format("{}, {} workers", path, stations_.size()) : path;
+}
+
 std::vector<std::string> DataPlane::describe_io() const {
   std::vector<std::string> lines;
   for (const Station& station : stations_) {
     const std::string which =
         stations_.size() > 1 ? fmt::format(" of worker {}", station.worker->id().value) : "";
-    lines.push_back(fmt::format("io{}: {}", which, describe(station.worker->io_counters())));
+    const std::string handed =
+        stations_.size() > 1 ? fmt::format(" handed_over={}", station.worker->handed_over()) : "";
+    lines.push_back(
+        fmt::format("io{}: {}{}", which, control::describe(station.worker->io_counters()), handed));
   }
   return lines;
 }

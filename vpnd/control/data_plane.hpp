@@ -35,16 +35,14 @@ class DataPlane {
 
   /// Carries the command to the worker it concerns, or to all. A peer belongs to the worker that has its
   /// stream, or over UDP to the worker `index mod N`, where datagrams with its peer id are steered to.
-  /// ReplaceUdp and ReplaceTun are for worker 0; a new stream goes to the next worker in turn.
+  /// A new stream goes to the next worker in turn.
   void post(dataplane::Command&& command);
-  /// For a worker that is known: the socket of a lane.
+  /// To one worker: a client's socket or connection.
   void post_to(dataplane::WorkerId worker, dataplane::Command&& command);
 
   /// Sends one control packet to where the link leads; `peer` is whose ping timer it resets.
   void send_control(const dataplane::Link& to, std::span<const std::byte> packet,
                     std::optional<dataplane::PeerIndex> peer = std::nullopt);
-
-  std::size_t workers() const noexcept { return stations_.size(); }
 
   /// A packet that the control plane dropped.
   void count_drop(proto::DropReason reason) noexcept { control_drops_.count(reason); }
@@ -53,8 +51,8 @@ class DataPlane {
   std::uint64_t drops(proto::DropReason reason) const;
   /// "bad_tag=3 replayed=1", only what is not zero; "none".
   std::string describe_drops() const;
-  /// Which path into the kernel is in use and why, for the log.
-  const std::string& data_path() const noexcept { return stations_.front().worker->data_path(); }
+  /// How many workers there are, which path into the kernel is in use and why, for the log.
+  std::string describe() const;
   /// What the event loops counted, a line for each worker.
   std::vector<std::string> describe_io() const;
 

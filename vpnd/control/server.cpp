@@ -90,6 +90,7 @@ Server::Server(asio::io_context& context, const config::Options& options)
       addresses_(options),
       scripts_(context),
       clients_(options.server.max_clients),
+      peer_ids_(static_cast<std::uint32_t>(clients_.size())),
       tick_timer_(context),
       goodbye_(context) {
   if (options.server.password_verifier) {
@@ -108,8 +109,8 @@ ServerWrap Server::take_wrap(const config::Options& options) {
 }
 
 void Server::prepare() {
-  listen();
   tunnel_.emplace(options_);
+  listen();
   tunnel_->bring_up(configured_plan(options_));
 }
 
@@ -119,12 +120,12 @@ void Server::listen() {
       listen_tcp(listener);
       continue;
     }
-    if (udp_) {
+    if (!udp_.empty()) {
       throw config::ConfigError(
           {listener.where, "local", "vpnd listens at one UDP address so far; leave one"});
     }
-    udp_ = tunio::open_udp_socket(udp_options(options_, listener));
-    spdlog::info("UDP link local (bound): {}", tunio::local_endpoint(udp_).format());
+    udp_ = open_udp_listener(options_, listener, tunnel_->queue_count());
+    spdlog::info("UDP link local (bound): {}", tunio::local_endpoint(udp_.front()).format());
   }
 }
 
@@ -136,17 +137,7 @@ void Server::listen_tcp(const config::Listener& listener) {
 
 void Server::start(InstanceObserver& observer) {
   observer_ = &observer;
-  std::vector<dataplane::WorkerConfig> configs(1);
-  dataplane::WorkerConfig& config = configs.front();
-  config.role = crypto::Role::server;
-  config.io = io_config(options_, tunnel_->take_queue(), std::move(udp_));
-  config.outbound.stream_backlog_bytes =
-      std::size_t{options_.server.tcp_queue_limit_packets} * (options_.link.tun_mtu + proto::kDataV2Overhead);
-  config.inbound.client_to_client = options_.server.client_to_client;
-  config.inbound.udp_merging =
-      tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
-  share_crypto_pool(configs, options_);
-  data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
+  data_plane_ = std::make_unique<DataPlane>(context_, worker_configs(), *this);
   client_context_.emplace(ServerContext{.io = context_,
                                         .options = options_,
                                         .data_plane = *data_plane_,
@@ -154,7 +145,7 @@ void Server::start(InstanceObserver& observer) {
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
                                         .ciphers = ciphers_});
   data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
-  spdlog::info("data path: {}", data_plane_->data_path());
+  spdlog::info("data path: {}", data_plane_->describe());
 
   for (tunio::UniqueFd& socket : listening_) {
     acceptors_.push_back(
@@ -164,6 +155,24 @@ void Server::start(InstanceObserver& observer) {
   tick();
   spdlog::info("Initialization Sequence Completed");
   observer_->on_ready("accepting clients");
+}
+
+std::vector<dataplane::WorkerConfig> Server::worker_configs() {
+  std::vector<dataplane::WorkerConfig> configs;
+  udp_.resize(tunnel_->queue_count());  // none when TCP alone is listened to
+  for (tunio::UniqueFd& queue : tunnel_->take_queues()) {
+    tunio::UniqueFd& udp = udp_[configs.size()];
+    dataplane::WorkerConfig& config = configs.emplace_back();
+    config.role = crypto::Role::server;
+    config.io = io_config(options_, std::move(queue), std::move(udp));
+    config.outbound.stream_backlog_bytes = std::size_t{options_.server.tcp_queue_limit_packets} *
+                                           (options_.link.tun_mtu + proto::kDataV2Overhead);
+    config.inbound.client_to_client = options_.server.client_to_client;
+    config.inbound.udp_merging =
+        tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+  }
+  share_crypto_pool(configs, options_);
+  return configs;
 }
 
 void Server::accept_from(Acceptor& acceptor) {
@@ -227,7 +236,7 @@ DropReason Server::act_on(const proto::FirstContactVerdict& verdict, const datap
 
 DropReason Server::begin_session(const proto::NewSession& contact, const dataplane::Link& from,
                                  std::span<const std::byte> packet) {
-  const auto index = free_index();
+  const auto index = peer_ids_.take();
   if (!index) return DropReason::client_limit;
   auto client = std::make_shared<ServerClient>(*client_context_, *this, *index, from, contact.client,
                                                make_session(contact, from));
@@ -277,16 +286,6 @@ std::unique_ptr<proto::Session> Server::make_session(const proto::NewSession& co
                                             proto::AcceptedContact{contact.local, contact.client}, now());
   }
   return std::make_unique<proto::Session>(std::move(config), contact.local, now());
-}
-
-// Ids go round, so that packets for somebody who just left do not meet a stranger's keys.
-std::optional<dataplane::PeerIndex> Server::free_index() {
-  for (std::size_t i = 0; i < clients_.size(); ++i) {
-    const std::uint32_t index = next_index_;
-    next_index_ = static_cast<std::uint32_t>((next_index_ + 1) % clients_.size());
-    if (!clients_[index]) return dataplane::PeerIndex{index};
-  }
-  return std::nullopt;
 }
 
 void Server::on_worker_event(dataplane::Event&& event) {
@@ -405,6 +404,7 @@ void Server::remove(ServerClient& client, const std::string& reason) {
   spdlog::info("{}: {}", client.label(), reason);
   client.withdraw();
   clients_[client.index().value].reset();
+  peer_ids_.give_back(client.index());
   if (const dataplane::Link& link = client.driver().link(); link.stream) {
     data_plane_->post(dataplane::CloseStream{link.worker, *link.stream});
     streams_.erase(stream_number(link));

@@ -20,6 +20,7 @@
 #include "vpnd/control/server_client.hpp"
 #include "vpnd/control/tunnel_device.hpp"
 #include "vpnd/host/status_file.hpp"
+#include "vpnd/routing/peer_ids.hpp"
 
 namespace vpnd::control {
 
@@ -59,6 +60,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   ServerWrap take_wrap(const config::Options& options);
   void listen();
+  std::vector<dataplane::WorkerConfig> worker_configs();
   void listen_tcp(const config::Listener& listener);
   void accept_from(Acceptor& acceptor);
   void accept_one(Acceptor& acceptor);
@@ -71,7 +73,6 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   proto::DropReason begin_session(const proto::NewSession& contact, const dataplane::Link& from,
                                   std::span<const std::byte> packet);
   std::unique_ptr<proto::Session> make_session(const proto::NewSession& contact, const dataplane::Link& from);
-  std::optional<dataplane::PeerIndex> free_index();
   void refresh_crl();
 
   void on_worker_event(dataplane::Event&& event) override;
@@ -111,16 +112,16 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   std::optional<PasswordVerifier> verifier_;
 
   std::optional<TunnelDevice> tunnel_;
-  tunio::UniqueFd udp_;
+  std::vector<tunio::UniqueFd> udp_;  // of the workers
   std::vector<tunio::UniqueFd> listening_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unique_ptr<DataPlane> data_plane_;
   std::optional<ServerContext> client_context_;
 
   std::vector<std::shared_ptr<ServerClient>> clients_;  // by peer index
+  routing::PeerIds peer_ids_;
   std::unordered_map<SessionKey, std::shared_ptr<ServerClient>, SessionKeyHash> sessions_;
   std::unordered_map<std::uint64_t, Stream> streams_;
-  std::uint32_t next_index_ = 0;
   bool routes_pending_ = false;
 
   asio::steady_timer tick_timer_;

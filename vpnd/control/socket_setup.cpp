@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "proto/opcode.hpp"
+#include "tunio/udp_group.hpp"
 #include "vpnd/config/diagnostic.hpp"
 
 namespace vpnd::control {
@@ -11,6 +13,10 @@ namespace {
 // Without `sndbuf` and `rcvbuf`: room for the bursts of one round trip at some Gbit/s; the kernel's default
 // loses them.
 constexpr std::uint32_t kSocketBuffer = 4 * 1024 * 1024;
+
+// P_DATA_V2 carries the peer id behind its first byte (docs/protocol.md §1).
+constexpr tunio::Steering kByPeerId{
+    .mask = 0xf8000000, .match = static_cast<std::uint32_t>(proto::Opcode::data_v2) << 27, .key = 0x00ffffff};
 
 tunio::SocketFamily family(config::AddressFamily family) {
   switch (family) {
@@ -86,11 +92,12 @@ void set_client(tunio::SocketOptions& socket, const config::Options& options, co
 
 }  // namespace
 
-tunio::UdpOptions udp_options(const config::Options& options, const config::Listener& listener) {
+std::vector<tunio::UniqueFd> open_udp_listener(const config::Options& options,
+                                               const config::Listener& listener, std::size_t workers) {
   tunio::UdpOptions udp;
   set_listening(udp, options, listener, kSocketBuffer);
   udp.mtu_discovery = mtu_discovery(options.link.mtu_discovery);
-  return udp;
+  return tunio::open_udp_group(udp, static_cast<unsigned>(workers), kByPeerId);
 }
 
 tunio::TcpListenOptions tcp_listen_options(const config::Options& options, const config::Listener& listener) {

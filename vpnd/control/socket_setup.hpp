@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tunio/batch_io.hpp"
 #include "tunio/tcp_socket.hpp"
@@ -15,7 +16,10 @@ namespace vpnd::control {
 /// Bytes a TCP connection may hold in the kernel unsent, so that queues stand where packets can be dropped.
 inline constexpr std::uint32_t kUnsentLimit = 128 * 1024;
 
-tunio::UdpOptions udp_options(const config::Options& options, const config::Listener& listener);
+/// The sockets of a listener, one per worker: a data packet reaches the worker `peer id mod N`, and what has
+/// no peer id the first. Throws std::system_error.
+std::vector<tunio::UniqueFd> open_udp_listener(const config::Options& options,
+                                               const config::Listener& listener, std::size_t workers);
 tunio::TcpListenOptions tcp_listen_options(const config::Options& options, const config::Listener& listener);
 
 /// A client's socket towards a server that was resolved to `server`.

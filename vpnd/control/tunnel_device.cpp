@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <thread>
 
+#include "vpnd/config/worker_count.hpp"
 #include "vpnd/host/bypass_addresses.hpp"
 #include "vpnd/host/process.hpp"
 
@@ -15,11 +17,19 @@ namespace {
 
 constexpr std::chrono::seconds kScriptTimeout{60};
 
-tunio::TunDevice open_device(const config::TunnelOptions& options) {
+tunio::TunDevice open_device(const config::Options& options) {
   tunio::TunOptions tun;
-  tun.node = options.clone_device;
-  tun.name = options.device;
-  tun.queue_length = options.transmit_queue.value_or(0);
+  tun.node = options.tunnel.clone_device;
+  tun.name = options.tunnel.device;
+  tun.queue_length = options.tunnel.transmit_queue.value_or(0);
+  tun.queues = config::worker_count(options, std::thread::hardware_concurrency());
+  try {
+    return tunio::TunDevice::open(tun);
+  } catch (const std::system_error& error) {
+    if (options.batch.workers || tun.queues == 1 || error.code() != std::errc::invalid_argument) throw;
+    spdlog::info("{}; one worker then", error.what());
+  }
+  tun.queues = 1;
   return tunio::TunDevice::open(tun);
 }
 
@@ -61,7 +71,7 @@ TunnelPlan configured_plan(const config::Options& options) {
 }
 
 TunnelDevice::TunnelDevice(const config::Options& options)
-    : options_(options), tun_(open_device(options.tunnel)) {}
+    : options_(options), tun_(open_device(options)), queue_count_(tun_.queues().size()) {}
 
 TunnelDevice::~TunnelDevice() {
   try {
@@ -69,11 +79,6 @@ TunnelDevice::~TunnelDevice() {
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
   }
-}
-
-tunio::UniqueFd TunnelDevice::take_queue() {
-  tunio::UniqueFd queue = std::move(tun_.queues().front());
-  return queue;
 }
 
 void TunnelDevice::bring_up(const TunnelPlan& plan) {

@@ -30,15 +30,17 @@ struct TunnelPlan {
 /// Belongs to the control thread.
 class TunnelDevice {
  public:
-  /// Opens the device. Throws std::system_error.
+  /// Opens the device with a queue per worker, or with one where it is the user's own and has no more, and
+  /// the number was not asked for. Throws std::system_error.
   explicit TunnelDevice(const config::Options& options);
   /// Runs `down`, then takes routes, addresses and the device away.
   ~TunnelDevice();
 
   const std::string& name() const noexcept { return tun_.name(); }
   bool udp_segmentation() const noexcept { return tun_.udp_segmentation(); }
-  /// The descriptor for the worker; once.
-  tunio::UniqueFd take_queue();
+  std::size_t queue_count() const noexcept { return queue_count_; }
+  /// The descriptors for the workers; once.
+  std::vector<tunio::UniqueFd> take_queues() { return std::move(tun_.queues()); }
 
   /// Link, addresses, `up`, routes, `route-up`, in this order. Throws std::runtime_error when the tunnel
   /// cannot be used; a route that cannot be set is only warned of, as in stock.
@@ -68,6 +70,7 @@ class TunnelDevice {
 
   const config::Options& options_;
   tunio::TunDevice tun_;
+  const std::size_t queue_count_;
   host::NetworkConfigurator addresses_;
   host::NetworkConfigurator routes_;  // apart, since they go first
   std::optional<TunnelPlan> plan_;

@@ -17,6 +17,8 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAClient) {
       {"prot udp", "test.conf:6: \"prot\": unknown directive; did you mean \"proto\"?"},
       {"remot example.org", "test.conf:6: \"remot\": unknown directive; did you mean \"remote\"?"},
       {"persist-tnu", "test.conf:6: \"persist-tnu\": unknown directive; did you mean \"persist-tun\"?"},
+      {"workers 17", "test.conf:6: \"17\": out of range; workers takes 1 to 16"},
+      {"workers many", "test.conf:6: \"many\": workers takes a whole number here"},
       {"frobnicate", "test.conf:6: \"frobnicate\": unknown directive"},
       {"port", "test.conf:6: \"port\": too few arguments; it takes PORT"},
       {"port 1194 1195", "test.conf:6: \"1195\": too many arguments; port takes PORT"},

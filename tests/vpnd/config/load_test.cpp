@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "support.hpp"
+#include "vpnd/config/worker_count.hpp"
 
 namespace vpnd::config::testing {
 namespace {
@@ -208,8 +209,7 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
       {"batch-packets 16", "test.conf:6: \"batch-packets\": accepted, without effect yet"},
       {"batch-hold 50", "test.conf:6: \"batch-hold\": accepted, without effect yet"},
       {"crypto-threads 2", "test.conf:6: \"crypto-threads\": accepted, without effect yet"},
-      {"workers 4", "test.conf:6: \"workers\": accepted, without effect yet"},
-      {"workers 1", ""},
+      {"workers 4", ""},
       {"cipher AES-256-CBC", ""},  // most providers say so; it is only announced
       {"comp-lzo no", ""},
       {"comp-lzo",
@@ -233,6 +233,21 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
 TEST(Load, WarnsWhenAnyCertificateMayPoseAsTheServer) {
   EXPECT_EQ(warnings_of("client\nremote a\nca ca.crt\nauth-user-pass\n"),
             "test.conf: any certificate of the ca may pose as the server; add remote-cert-tls server");
+}
+
+TEST(Load, CountsWorkersByRoleAndProcessorsUnlessTold) {
+  const auto on_a_client = [](const char* line, unsigned processors) {
+    return worker_count(client_with(line), processors);
+  };
+  EXPECT_EQ(on_a_client("", 8), 1u) << "a client has one session";
+  EXPECT_EQ(on_a_client("workers 4\nworkers auto\n", 8), 1u);
+  EXPECT_EQ(on_a_client("workers 3\n", 1), 3u);
+
+  const Options server = load_text(kServer).options;
+  EXPECT_EQ(worker_count(server, 1), 1u);
+  EXPECT_EQ(worker_count(server, 2), 1u);
+  EXPECT_EQ(worker_count(server, 4), 4u);
+  EXPECT_EQ(worker_count(server, 128), kMaxWorkers);
 }
 
 TEST(Load, ReadsValuesIntoTheirTypes) {
