@@ -105,10 +105,11 @@ TimePoint Session::Core::handshake_deadline() const {
   return deadline.value_or(TimePoint::max());
 }
 
+// A rekey that failed is tried again as long as there is an old key, whoever had begun it; not at once, for
+// what fails for a certificate fails within milliseconds.
 TimePoint Session::Core::reneg_deadline() const {
-  if (config_.timers.reneg_sec.count() == 0 || !may_start_rekey() || !newest_->established) {
-    return TimePoint::max();
-  }
+  if (config_.timers.reneg_sec.count() == 0 || !may_start_rekey()) return TimePoint::max();
+  if (newest_->state.stage() == KeyStage::failed) return *last_rekey_ + config_.timers.hand_window;
   return newest_->established_at + config_.timers.reneg_sec;
 }
 

@@ -193,6 +193,28 @@ TEST_F(SessionRekey, MayBeTriedAgainAfterAFailure) {
   }
 }
 
+TEST_F(SessionRekey, OneThatFailedIsTriedAgainByWhoeverHasATimer) {
+  options.client_timers.reneg_sec = seconds(300);
+  connect();
+  tunnel->set_faults({.loss = 1});
+  tunnel->run_for(seconds(300 + 70));
+  EXPECT_EQ(client().rekey_failures.size(), 1U);
+  EXPECT_EQ(client().session->established_key(), KeyId{0});
+  tunnel->set_faults({});
+  tunnel->run_for(seconds(60));
+  EXPECT_EQ(client().session->established_key(), KeyId{1});
+  EXPECT_EQ(server().session->established_key(), KeyId{1});
+}
+
+TEST_F(SessionRekey, OneThatFailsIsTriedOnceInEachHandshakeWindow) {
+  options.client_timers.reneg_sec = seconds(300);
+  connect();
+  tunnel->set_faults({.loss = 1});
+  tunnel->run_for(seconds(300 + 60 * 10 + 5));
+  EXPECT_EQ(client().rekey_failures.size(), 10U);
+  EXPECT_FALSE(client().session->dead());
+}
+
 TEST_F(SessionRekey, IsRefusedBeforeTheFirstKeyIsThere) {
   options.on_request = OnRequest::defer;
   tunnel.emplace(options);
