@@ -38,6 +38,7 @@ Client::Client(asio::io_context& context, const config::Options& options)
       remotes_(options.client),
       remote_(remotes_.current()),
       resolver_(context),
+      data_keys_(options),
       connect_timer_(context),
       poll_timer_(context),
       push_timer_(context),
@@ -243,15 +244,11 @@ void Client::handle(const dataplane::PeerExited&) {
 }
 
 void Client::handle(const dataplane::KeyUsed& used) {
-  if (!session_) return;
-  session_->session().note_peer_used_key(used.key, now());
-  session_->pump();
+  if (session_) session_->note_peer_used_key(used.key);
 }
 
 void Client::handle(const dataplane::KeyWearsOut&) {
-  if (!session_) return;
-  session_->session().start_rekey(now());
-  session_->pump();
+  if (session_) session_->start_rekey();
 }
 
 void Client::handle(const dataplane::WorkerFailed& failed) {
@@ -346,32 +343,27 @@ void Client::tick() {
 }
 
 void Client::renew_if_worn() {
-  if (!session_ || !pushed_) return;
-  const config::RenewalOptions& renewal = options_.renewal;
-  const auto bytes = counters_->bytes_received.get() + counters_->bytes_sent.get() - bytes_at_rekey_;
-  const auto records = counters_->records_received.get() + counters_->records_sent.get() - records_at_rekey_;
-  if ((renewal.bytes > 0 && bytes >= renewal.bytes) || (renewal.packets > 0 && records >= renewal.packets)) {
-    session_->session().start_rekey(now());
-    session_->pump();
-  }
+  if (session_ && pushed_ && data_keys_.are_worn()) session_->start_rekey();
 }
 
 void Client::write_status() const {
+  const dataplane::TrafficCounters& counters = *data_keys_.counters();
   host::ClientStatistics statistics;
   statistics.now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  statistics.tun_read_bytes = counters_->tun_bytes_read.get();
-  statistics.tun_write_bytes = counters_->tun_bytes_written.get();
-  statistics.link_read_bytes = counters_->bytes_received.get();
-  statistics.link_write_bytes = counters_->bytes_sent.get();
-  statistics.auth_read_bytes = counters_->tun_bytes_written.get();
+  statistics.tun_read_bytes = counters.tun_bytes_read.get();
+  statistics.tun_write_bytes = counters.tun_bytes_written.get();
+  statistics.link_read_bytes = counters.bytes_received.get();
+  statistics.link_write_bytes = counters.bytes_sent.get();
+  statistics.auth_read_bytes = counters.tun_bytes_written.get();
   const auto written =
       host::write_file_atomically(options_.log.status->path, host::format_client_status(statistics), 0640);
   if (!written.ok()) spdlog::warn("status: {}", written.reason);
 }
 
 void Client::log_statistics() {
-  spdlog::info("received {} bytes, sent {} bytes on the link", counters_->bytes_received.get(),
-               counters_->bytes_sent.get());
+  const dataplane::TrafficCounters& counters = *data_keys_.counters();
+  spdlog::info("received {} bytes, sent {} bytes on the link", counters.bytes_received.get(),
+               counters.bytes_sent.get());
   spdlog::info("drops: {}", data_plane_->describe_drops());
   for (const std::string& line : data_plane_->describe_io()) spdlog::info("{}", line);
 }

@@ -19,6 +19,7 @@
 #include "proto/push.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/config/pushed_options.hpp"
+#include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/remote_list.hpp"
 #include "vpnd/control/session_driver.hpp"
@@ -133,9 +134,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   proto::PeerOptionsString server_options_;
   proto::KeyId first_key_;
   std::optional<crypto::AeadAlgorithm> cipher_;
-  std::shared_ptr<dataplane::TrafficCounters> counters_ = std::make_shared<dataplane::TrafficCounters>();
-  std::uint64_t bytes_at_rekey_ = 0;
-  std::uint64_t records_at_rekey_ = 0;
+  DataKeys data_keys_;
 
   asio::steady_timer connect_timer_;
   asio::steady_timer poll_timer_;  // server-poll-timeout

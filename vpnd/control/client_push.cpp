@@ -146,7 +146,7 @@ void Client::set_up_tunnel() {
 
 void Client::set_up_peer() {
   session_->set_peer(kServer);
-  data_plane_->post(dataplane::AddPeer{kServer, session_->link(), peer_settings(), counters_});
+  data_plane_->post(dataplane::AddPeer{kServer, session_->link(), peer_settings(), data_keys_.counters()});
   install_key(first_key_);
   if (!session_) return;
   data_plane_->post(dataplane::SendWithKey{kServer, first_key_});
@@ -159,15 +159,15 @@ void Client::set_up_peer() {
 }
 
 void Client::install_key(proto::KeyId key) {
-  const auto derivation =
-      pushed_->keys_by_exporter ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf;
-  const auto material = session_->session().derive_data_keys(key, derivation);
-  if (!material) return reconnect("data keys could not be derived", Next::next_remote);
-  const auto wire_id = pushed_->peer_id ? std::optional(proto::PeerId{*pushed_->peer_id}) : std::nullopt;
-  data_plane_->post(
-      make_data_key(kServer, key, *cipher_, *material, crypto::Role::client, wire_id, options_.data));
-  bytes_at_rekey_ = counters_->bytes_received.get() + counters_->bytes_sent.get();
-  records_at_rekey_ = counters_->records_received.get() + counters_->records_sent.get();
+  const DataKeyAgreement agreement{
+      .peer = kServer,
+      .role = crypto::Role::client,
+      .cipher = *cipher_,
+      .derivation =
+          pushed_->keys_by_exporter ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf,
+      .wire_id = pushed_->peer_id ? std::optional(proto::PeerId{*pushed_->peer_id}) : std::nullopt};
+  if (!data_keys_.install(session_->session(), key, agreement, *data_plane_))
+    reconnect("data keys could not be derived", Next::next_remote);
 }
 
 dataplane::PeerSettings Client::peer_settings() const {

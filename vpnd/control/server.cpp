@@ -342,11 +342,11 @@ void Server::handle(const dataplane::PeerExited& exited) {
 }
 
 void Server::handle(const dataplane::KeyUsed& used) {
-  if (ServerClient* const client = at(used.index)) client->note_key_used(used.key);
+  if (ServerClient* const client = at(used.index)) client->driver().note_peer_used_key(used.key);
 }
 
 void Server::handle(const dataplane::KeyWearsOut& worn) {
-  if (ServerClient* const client = at(worn.index)) client->start_rekey();
+  if (ServerClient* const client = at(worn.index)) client->driver().start_rekey();
 }
 
 void Server::handle(const dataplane::WorkerFailed& failed) {

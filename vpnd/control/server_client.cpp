@@ -44,6 +44,7 @@ ServerClient::ServerClient(const ServerContext& context, ServerClientOwner& owne
       owner_(owner),
       index_(index),
       remote_id_(remote_id),
+      data_keys_(context.options),
       driver_(context.io, context.data_plane, link, std::move(session), *this) {}
 
 std::string ServerClient::label() const {
@@ -176,7 +177,8 @@ void ServerClient::connect(proto::KeyId key) {
   state_ = State::connected;
   connected_since_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   driver_.set_peer(index_);
-  context_.data_plane.post(dataplane::AddPeer{index_, driver_.link(), peer_settings(), counters_});
+  context_.data_plane.post(
+      dataplane::AddPeer{index_, driver_.link(), peer_settings(), data_keys_.counters()});
   install_key(key);
   context_.data_plane.post(dataplane::SendWithKey{index_, key});
   owner_.on_connected(*this);
@@ -189,16 +191,16 @@ void ServerClient::connect(proto::KeyId key) {
 }
 
 void ServerClient::install_key(proto::KeyId key) {
-  const auto derivation =
-      flags_.tls_key_export ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf;
-  const auto material = driver_.session().derive_data_keys(key, derivation);
-  if (!material) return leave("data keys could not be derived");
   const bool has_peer_id = peer_info_.has(proto::ProtoBit::data_v2);
-  context_.data_plane.post(make_data_key(
-      index_, key, *cipher_, *material, crypto::Role::server,
-      has_peer_id ? std::optional(proto::PeerId{index_.value}) : std::nullopt, context_.options.data));
-  bytes_at_rekey_ = counters_->bytes_received.get() + counters_->bytes_sent.get();
-  records_at_rekey_ = counters_->records_received.get() + counters_->records_sent.get();
+  const DataKeyAgreement agreement{
+      .peer = index_,
+      .role = crypto::Role::server,
+      .cipher = *cipher_,
+      .derivation =
+          flags_.tls_key_export ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf,
+      .wire_id = has_peer_id ? std::optional(proto::PeerId{index_.value}) : std::nullopt};
+  if (!data_keys_.install(driver_.session(), key, agreement, context_.data_plane))
+    leave("data keys could not be derived");
 }
 
 dataplane::PeerSettings ServerClient::peer_settings() const {
@@ -272,22 +274,7 @@ void ServerClient::handle(proto::Failed&& failed) {
 void ServerClient::handle(proto::PeerReset&&) {}
 
 void ServerClient::renew_if_worn() {
-  const config::RenewalOptions& renewal = context_.options.renewal;
-  if (!connected()) return;
-  const auto bytes = counters_->bytes_received.get() + counters_->bytes_sent.get() - bytes_at_rekey_;
-  const auto records = counters_->records_received.get() + counters_->records_sent.get() - records_at_rekey_;
-  if ((renewal.bytes > 0 && bytes >= renewal.bytes) || (renewal.packets > 0 && records >= renewal.packets))
-    start_rekey();
-}
-
-void ServerClient::start_rekey() {
-  driver_.session().start_rekey(now());
-  driver_.pump();
-}
-
-void ServerClient::note_key_used(proto::KeyId key) {
-  driver_.session().note_peer_used_key(key, now());
-  driver_.pump();
+  if (connected() && data_keys_.are_worn()) driver_.start_rekey();
 }
 
 void ServerClient::move_to(const tunio::Endpoint& endpoint) {

@@ -12,6 +12,7 @@
 #include "vpnd/config/client_config.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
+#include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/data_plane.hpp"
 #include "vpnd/control/password_verifier.hpp"
 #include "vpnd/control/session_driver.hpp"
@@ -60,7 +61,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   const std::string& common_name() const noexcept { return common_name_; }
   const std::string& username() const noexcept { return username_; }
   const std::optional<Assignment>& addresses() const noexcept { return addresses_; }
-  const dataplane::TrafficCounters& counters() const noexcept { return *counters_; }
+  const dataplane::TrafficCounters& counters() const noexcept { return *data_keys_.counters(); }
   std::int64_t connected_since() const noexcept { return connected_since_; }
   std::string_view cipher() const noexcept {
     return cipher_ ? crypto::aead_name(*cipher_) : std::string_view();
@@ -71,8 +72,6 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   /// Starts a rekey when so much went through the current key that reneg-bytes or reneg-pkts asks for it.
   void renew_if_worn();
-  void start_rekey();
-  void note_key_used(proto::KeyId key);
   /// The client is at another address from now on.
   void move_to(const tunio::Endpoint& endpoint);
   /// Tells the client to connect anew (the server is going); `flags` such as "[N]".
@@ -126,9 +125,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   bool push_requested_ = false;
   std::optional<proto::TimePoint> pushed_at_;
   std::int64_t connected_since_ = 0;
-  std::uint64_t bytes_at_rekey_ = 0;
-  std::uint64_t records_at_rekey_ = 0;
-  std::shared_ptr<dataplane::TrafficCounters> counters_ = std::make_shared<dataplane::TrafficCounters>();
+  DataKeys data_keys_;
   SessionDriver driver_;
 };
 

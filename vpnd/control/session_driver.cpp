@@ -42,6 +42,16 @@ void SessionDriver::pump() {
   set_timer();
 }
 
+void SessionDriver::start_rekey() {
+  session_->start_rekey(now());
+  pump();
+}
+
+void SessionDriver::note_peer_used_key(proto::KeyId key) {
+  session_->note_peer_used_key(key, now());
+  pump();
+}
+
 void SessionDriver::send_queued() {
   while (session_->next_packet(packet_, now())) data_plane_.send_control(link_, packet_, peer_);
 }

@@ -44,6 +44,11 @@ class SessionDriver {
   /// After any call on session(): sends what it queued, hands over its events, and sets the timer.
   void pump();
 
+  /// Asks the session for a new key, unless it is at it already.
+  void start_rekey();
+  /// The peer sends with this key, so we may.
+  void note_peer_used_key(proto::KeyId key);
+
   /// When something authenticated last came by the control channel.
   proto::TimePoint last_received() const noexcept { return last_received_; }
 
