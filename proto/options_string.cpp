@@ -126,18 +126,33 @@ std::vector<std::string> compare_options_strings(std::string_view expected, std:
   for_each_field(expected, [&](std::string_view field) {
     if (!is_compared(field)) return;
     const std::string_view other = find_field(received, first_word(field));
+    const std::string name = quoted(first_word(field));
     if (other.empty()) {
-      differences.push_back(quoted(field) + " is missing on the other side");
+      differences.push_back(
+          name + " is present in local config but missing in remote config, local=" + quoted(field));
     } else if (other != field) {
-      differences.push_back("this side expects " + quoted(field) + ", the other side has " + quoted(other));
+      differences.push_back(name + " is used inconsistently, local=" + quoted(field) +
+                            ", remote=" + quoted(other));
     }
   });
   for_each_field(received, [&](std::string_view field) {
     if (is_compared(field) && find_field(expected, first_word(field)).empty()) {
-      differences.push_back("the other side has " + quoted(field) + ", this side does not expect it");
+      differences.push_back(
+          quoted(first_word(field)) +
+          " is present in remote config but missing in local config, remote=" + quoted(field));
     }
   });
   return differences;
+}
+
+std::vector<std::string> options_inconsistencies(OptionsStringSettings own, std::string_view received,
+                                                 const SettledByPush& settled) {
+  if (received.empty() || received.starts_with("V0 UNDEF")) return {};
+  const PeerOptionsString peer = parse_options_string(received);
+  own.role = own.role == crypto::Role::client ? crypto::Role::server : crypto::Role::client;
+  if (settled.tun_mtu && peer.tun_mtu) own.tun_mtu = *peer.tun_mtu;
+  if (settled.compression) own.comp_lzo = peer.comp_lzo;
+  return compare_options_strings(format_options_string(own), received);
 }
 
 }  // namespace vpnd::proto

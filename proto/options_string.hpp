@@ -24,7 +24,7 @@ struct OptionsStringSettings {
   LinkProtocol link = LinkProtocol::udp_v4;
   std::uint32_t tun_mtu = 1500;
   std::string cipher = "AES-256-GCM";
-  std::optional<int> key_direction;  // 0 or 1: of tls-auth with a direction
+  std::optional<int> key_direction = {};  // 0 or 1: of tls-auth with a direction
   bool tls_auth = false;
   bool comp_lzo = false;
 };
@@ -39,9 +39,20 @@ struct PeerOptionsString {
 
 PeerOptionsString parse_options_string(std::string_view text);
 
-// One line of text per difference that matters between what the peer sent and what it was expected to send.
-// Fields that follow from the negotiated cipher or say nothing (link-mtu, cipher, auth, keysize, keydir,
-// proto …) are passed over, as in stock. Text that came from the peer is made printable.
+// One line of text, in stock's words, per difference that matters between what the peer was expected to send
+// and what it sent. Fields that follow from the negotiated cipher or say nothing (link-mtu, cipher, auth,
+// keysize, keydir, proto …) are passed over, as in stock. Text that came from the peer is made printable.
 std::vector<std::string> compare_options_strings(std::string_view expected, std::string_view received);
+
+// What push settles for both sides, so that a difference in the options strings means nothing.
+struct SettledByPush {
+  bool tun_mtu = false;
+  bool compression = false;
+};
+
+// The same for what a peer should send to whoever has these settings. A peer that sent nothing, or only that
+// its options are undefined (disable-occ), is not compared.
+std::vector<std::string> options_inconsistencies(OptionsStringSettings own, std::string_view received,
+                                                 const SettledByPush& settled);
 
 }  // namespace vpnd::proto

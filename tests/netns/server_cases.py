@@ -170,6 +170,26 @@ def a_wrong_password_is_told_to_the_client(star: Star) -> None:
 
 
 @case
+def an_answer_that_is_put_off_is_waited_for(star: Star) -> None:
+    star.start_server("verify-client-cert none", "script-security 2",
+                      f"auth-user-pass-verify {_late_password_script(star, answer=1)} via-file")
+    client = star.start_client(1, f"auth-user-pass {star.lab.write('right', 'alice{0}secret{0}'.format(chr(10)))}")
+    client.process.wait_for("AUTH_PENDING", 15)
+    check(not client.connected, "it got in before the answer")
+    client.wait_until_connected()
+    check_connected(client)
+
+
+@case
+def an_answer_that_is_put_off_may_be_no_and_says_why(star: Star) -> None:
+    star.start_server("verify-client-cert none", "script-security 2",
+                      f"auth-user-pass-verify {_late_password_script(star, answer=0)} via-file")
+    client = star.start_client(1, f"auth-user-pass {star.lab.write('right', 'alice{0}secret{0}'.format(chr(10)))}")
+    client.process.wait_for("AUTH_FAILED.*the second factor is missing", 15)
+    check(not client.connected, "it got in")
+
+
+@case
 def a_push_list_longer_than_one_message_arrives_whole(star: Star) -> None:
     networks = [f"10.{100 + number}.0.0" for number in range(80)]
     star.start_server(*(f'push "route {network} 255.255.0.0"' for network in networks))
@@ -221,6 +241,15 @@ def _client_config(star: Star, name: str, *lines: str) -> Path:
     file = directory / name
     file.write_text("".join(line + "\n" for line in lines))
     return file
+
+
+# Puts the answer off by exit status 2; what it leaves behind gives it.
+def _late_password_script(star: Star, *, answer: int) -> Path:
+    return star.lab.write("verify-late", f"""#!/bin/sh
+printf 'the second factor is missing' > "$auth_failed_reason_file"
+(sleep 2; printf {answer} > "$auth_control_file") > /dev/null 2>&1 &
+exit 2
+""", mode=0o700)
 
 
 def _password_script(star: Star) -> Path:

@@ -70,11 +70,40 @@ TEST(OptionsString, WhatFollowsFromTheNegotiationIsNoDifference) {
 }
 
 TEST(OptionsString, DifferentTunnelsAreNamed) {
-  EXPECT_THAT(compare_options_strings("V4,dev-type tun,tun-mtu 1500,comp-lzo,tls-client",
-                                      "V4,dev-type tap,mtu-dynamic,tun-mtu 1500,tls-client"),
-              ElementsAre("this side expects 'dev-type tun', the other side has 'dev-type tap'",
-                          "'comp-lzo' is missing on the other side",
-                          "the other side has 'mtu-dynamic', this side does not expect it"));
+  EXPECT_THAT(
+      compare_options_strings("V4,dev-type tun,tun-mtu 1500,comp-lzo,tls-client",
+                              "V4,dev-type tap,mtu-dynamic,tun-mtu 1500,tls-client"),
+      ElementsAre("'dev-type' is used inconsistently, local='dev-type tun', remote='dev-type tap'",
+                  "'comp-lzo' is present in local config but missing in remote config, local='comp-lzo'",
+                  "'mtu-dynamic' is present in remote config but missing in local config, "
+                  "remote='mtu-dynamic'"));
+}
+
+TEST(OptionsString, APeerOfTheOtherRoleIsConsistent) {
+  const OptionsStringSettings server{.role = crypto::Role::server, .link = LinkProtocol::tcp_v6};
+  const OptionsStringSettings client{.role = crypto::Role::client};
+  EXPECT_THAT(options_inconsistencies(server, format_options_string(client), {}), IsEmpty());
+  EXPECT_THAT(options_inconsistencies(client, format_options_string(server), {}), IsEmpty());
+  EXPECT_THAT(options_inconsistencies(server, format_options_string(server), {}),
+              ElementsAre(HasSubstr("'tls-client' is present in local config"),
+                          HasSubstr("'tls-server' is present in remote config")));
+}
+
+TEST(OptionsString, WhatAPushSettlesIsConsistent) {
+  const OptionsStringSettings server{.role = crypto::Role::server, .tun_mtu = 9000};
+  const std::string client = format_options_string({.tun_mtu = 1500, .comp_lzo = true});
+  EXPECT_THAT(options_inconsistencies(server, client, {}),
+              ElementsAre("'tun-mtu' is used inconsistently, local='tun-mtu 9000', remote='tun-mtu 1500'",
+                          "'comp-lzo' is present in remote config but missing in local config, "
+                          "remote='comp-lzo'"));
+  EXPECT_THAT(options_inconsistencies(server, client, {.tun_mtu = true}),
+              ElementsAre(HasSubstr("'comp-lzo'")));
+  EXPECT_THAT(options_inconsistencies(server, client, {.tun_mtu = true, .compression = true}), IsEmpty());
+}
+
+TEST(OptionsString, APeerThatSaysNothingIsNotCompared) {
+  EXPECT_THAT(options_inconsistencies({}, "", {}), IsEmpty());
+  EXPECT_THAT(options_inconsistencies({}, "V0 UNDEF", {}), IsEmpty());
 }
 
 TEST(OptionsString, TextOfThePeerIsMadeHarmless) {

@@ -13,7 +13,6 @@
 #include "vpnd/control/socket_setup.hpp"
 #include "vpnd/host/file_io.hpp"
 #include "vpnd/host/status_file.hpp"
-#include "vpnd/host/user_credentials.hpp"
 
 namespace vpnd::control {
 
@@ -37,6 +36,7 @@ Client::Client(asio::io_context& context, const config::Options& options)
       ciphers_(data_ciphers(options.data)),
       remotes_(options.client),
       remote_(remotes_.current()),
+      credentials_(options.client),
       resolver_(context),
       data_keys_(options),
       connect_timer_(context),
@@ -52,32 +52,8 @@ Client::Client(asio::io_context& context, const config::Options& options)
 Client::~Client() = default;
 
 void Client::prepare() {
-  ask_for_credentials();
+  credentials_.obtain();
   tunnel_ = std::make_unique<TunnelDevice>(options_);
-}
-
-void Client::ask_for_credentials() {
-  const auto& configured = options_.client.credentials;
-  if (!configured) return;
-  const auto answer = [&](const std::string& prompt, host::Echo echo) {
-    auto result = host::ask(prompt, echo);
-    if (!result.result.ok())
-      throw config::ConfigError({configured->where, "auth-user-pass", result.result.reason});
-    return std::move(*result.password);
-  };
-  username_ = configured->username ? *configured->username
-                                   : std::string(answer("Enter Auth Username:", host::Echo::on).expose());
-  password_ = configured->password ? crypto::SecretString(std::string_view(configured->password->expose()))
-                                   : answer("Enter Auth Password:", host::Echo::off);
-}
-
-// With auth-nocache our own copy goes as soon as the session has one, and is asked for again when it is
-// needed.
-proto::Credentials Client::credentials() {
-  if (options_.client.credentials && password_.empty()) ask_for_credentials();
-  proto::Credentials credentials{username_, password_.duplicate()};
-  if (options_.client.forget_credentials) password_.clear();
-  return credentials;
 }
 
 void Client::start(InstanceObserver& observer) {
@@ -122,7 +98,8 @@ void Client::handle(proto::Established&& established) {
     return;
   }
   first_key_ = established.key;
-  server_options_ = proto::parse_options_string(established.remote_options);
+  server_options_text_ = std::move(established.remote_options);
+  server_options_ = proto::parse_options_string(server_options_text_);
   const auto& chain = session_->session().peer_chain();
   spdlog::info("[{}] Peer Connection Initiated with {}, {}", chain.empty() ? "" : chain.front().common_name,
                session_->link().endpoint.format(), session_->session().tls_description());
@@ -167,9 +144,8 @@ void Client::take_auth_failed(std::string_view arguments) {
     return reconnect(reason, next ? Next::next_remote : Next::same_remote,
                      failure.backoff.value_or(std::chrono::seconds::zero()));
   }
-  if (failure.kind == proto::AuthFailure::Kind::session_expired && pushed_) {
-    return reconnect(reason, Next::same_remote);
-  }
+  // A token may be refused for its age, or because the server was restarted; the password still counts.
+  if (credentials_.drop_token()) return reconnect(reason + " (auth-token)", Next::same_remote);
   switch (options_.client.auth_retry) {
     case config::AuthRetry::none:
       return finish({false, reason});
@@ -178,7 +154,7 @@ void Client::take_auth_failed(std::string_view arguments) {
     case config::AuthRetry::interact:
       spdlog::warn("{}", reason);
       try {
-        ask_for_credentials();
+        credentials_.obtain();
       } catch (const std::exception& error) {
         return finish({false, error.what()});
       }
@@ -188,6 +164,7 @@ void Client::take_auth_failed(std::string_view arguments) {
 
 void Client::take_server_signal(std::string_view arguments) {
   const proto::ServerSignal signal = proto::parse_server_signal(arguments);
+  if (!signal.keep_credentials) credentials_.forget();
   reconnect(fmt::format("the server asks for a reconnect {}", signal.text),
             signal.next_remote ? Next::next_remote : Next::same_remote);
 }

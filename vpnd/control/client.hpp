@@ -19,6 +19,7 @@
 #include "proto/push.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/config/pushed_options.hpp"
+#include "vpnd/control/client_credentials.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/remote_list.hpp"
@@ -74,10 +75,12 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void take_push_reply(std::string_view arguments);
   void apply_push(const std::vector<std::string>& options);
   std::optional<std::string> agree_on_cipher();
+  void warn_of_inconsistencies() const;
   TunnelPlan tunnel_plan() const;
   void set_up_socket();
   void set_up_tunnel();
   void set_up_peer();
+  void take_token(const config::PushedOptions& pushed);
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
   void take_auth_failed(std::string_view arguments);
@@ -103,8 +106,6 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void tick();
   void renew_if_worn();
   void write_status() const;
-  void ask_for_credentials();
-  proto::Credentials credentials();
   bool exit_notice_pending() const;
 
   asio::io_context& context_;
@@ -113,8 +114,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   proto::CipherList ciphers_;
   RemoteList remotes_;
   config::Remote remote_;  // the one being tried or in use
-  std::string username_;
-  crypto::SecretString password_;
+  ClientCredentials credentials_;
 
   std::unique_ptr<TunnelDevice> tunnel_;
   std::unique_ptr<DataPlane> data_plane_;
@@ -131,6 +131,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   std::unique_ptr<SessionDriver> session_;
   proto::PushAssembler push_assembler_;
   std::optional<config::PushedOptions> pushed_;  // of this connection
+  std::string server_options_text_;              // what the server sent, and what of it counts
   proto::PeerOptionsString server_options_;
   proto::KeyId first_key_;
   std::optional<crypto::AeadAlgorithm> cipher_;

@@ -127,9 +127,13 @@ void Client::handle(const dataplane::StreamOpened& opened) {
 
 void Client::begin_session(const dataplane::Link& link) {
   push_assembler_ = {};
-  session_ = std::make_unique<SessionDriver>(
-      context_, *data_plane_, link,
-      std::make_unique<proto::Session>(session_config(link), proto::random_session_id(), now()), *this);
+  std::unique_ptr<proto::Session> session;
+  try {
+    session = std::make_unique<proto::Session>(session_config(link), proto::random_session_id(), now());
+  } catch (const config::ConfigError& error) {  // nobody is there to ask for the password
+    return finish({false, error.what()});
+  }
+  session_ = std::make_unique<SessionDriver>(context_, *data_plane_, link, std::move(session), *this);
   session_->pump();
 }
 
@@ -147,7 +151,7 @@ proto::SessionConfig Client::session_config(const dataplane::Link& link) {
       options_string_settings(options_, remote_.link, crypto::Role::client, remote_.protocol.transport,
                               link.endpoint.address().family()));
   config.peer_info = peer_info();
-  config.credentials = credentials();
+  config.credentials = credentials_.for_session();
   return config;
 }
 

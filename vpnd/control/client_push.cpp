@@ -46,10 +46,7 @@ void Client::take_push_reply(std::string_view arguments) {
   if (pushed_) {  // after a rekey: at most a new token
     config::PushedOptions update = *pushed_;
     for (const std::string& option : options) (void)config::apply_pushed(option, options_, update);
-    if (update.auth_token)
-      session_->session().set_credentials(
-          {username_, crypto::SecretString(std::string_view(update.auth_token->expose()))});
-    return;
+    return take_token(update);
   }
   apply_push(options);
 }
@@ -65,6 +62,7 @@ void Client::apply_push(const std::vector<std::string>& options) {
   }
   pushed_ = std::move(pushed);
   if (const auto refusal = agree_on_cipher()) return reconnect(*refusal, Next::next_remote);
+  warn_of_inconsistencies();
   try {
     set_up_socket();
     set_up_tunnel();
@@ -88,6 +86,16 @@ std::optional<std::string> Client::agree_on_cipher() {
   if (!cipher) return error;
   cipher_ = cipher;
   return std::nullopt;
+}
+
+void Client::warn_of_inconsistencies() const {
+  const auto own =
+      options_string_settings(options_, remote_.link, crypto::Role::client, remote_.protocol.transport,
+                              session_->link().endpoint.address().family());
+  const proto::SettledByPush settled{.tun_mtu = pushed_->tun_mtu.has_value(),
+                                     .compression = pushed_->framing.has_value()};
+  for (const std::string& text : proto::options_inconsistencies(own, server_options_text_, settled))
+    spdlog::warn("{}", text);
 }
 
 TunnelPlan Client::tunnel_plan() const {
@@ -151,11 +159,14 @@ void Client::set_up_peer() {
   if (!session_) return;
   data_plane_->post(dataplane::SendWithKey{kServer, first_key_});
   if (pushed_->dynamic_tls_crypt) session_->session().enable_dynamic_tls_crypt();
-  if (pushed_->auth_token) {
-    if (pushed_->auth_token_user) username_ = *pushed_->auth_token_user;
-    session_->session().set_credentials(
-        {username_, crypto::SecretString(std::string_view(pushed_->auth_token->expose()))});
-  }
+  take_token(*pushed_);
+}
+
+void Client::take_token(const config::PushedOptions& pushed) {
+  if (!pushed.auth_token) return;
+  credentials_.take_token(crypto::SecretString(std::string_view(pushed.auth_token->expose())),
+                          pushed.auth_token_user);
+  session_->session().set_credentials(credentials_.token());
 }
 
 void Client::install_key(proto::KeyId key) {

@@ -34,15 +34,15 @@ std::uint64_t io_drops(const tunio::IoCounters& io, proto::DropReason reason) {
 }  // namespace
 
 DataPlane::DataPlane(asio::io_context& context, std::vector<dataplane::WorkerConfig> configs,
-                     DataPlaneObserver& observer)
+                     DataPlaneObserver& observer, const dataplane::IoFactory& make_io)
     : observer_(observer), bell_(make_bell()), bell_waiter_(context, ::dup(bell_.get())) {
   const int bell = bell_.get();
   if (configs.size() > 1) handover_ = std::make_shared<dataplane::Handover>(configs.size());
   for (dataplane::WorkerConfig& config : configs) {
     config.id = {static_cast<std::uint32_t>(stations_.size())};
     config.handover = handover_;
-    stations_.emplace_back(
-        std::make_unique<dataplane::Worker>(std::move(config), [bell] { ::eventfd_write(bell, 1); }));
+    stations_.emplace_back(std::make_unique<dataplane::Worker>(
+        std::move(config), [bell] { ::eventfd_write(bell, 1); }, make_io));
   }
   await_messages();
 }

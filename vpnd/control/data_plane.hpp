@@ -30,7 +30,7 @@ class DataPlane {
  public:
   /// Starts one worker per configuration, at least one. Throws std::system_error.
   DataPlane(asio::io_context& context, std::vector<dataplane::WorkerConfig> configs,
-            DataPlaneObserver& observer);
+            DataPlaneObserver& observer, const dataplane::IoFactory& make_io = tunio::make_batch_io);
   ~DataPlane();
 
   /// Carries the command to the worker it concerns, or to all. A peer belongs to the worker that has its

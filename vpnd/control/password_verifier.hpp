@@ -1,9 +1,17 @@
 // `auth-user-pass-verify`: asks a script whether a user name and password are right, out of process.
+//
+// The script says so by its exit status, or with status 2 puts the answer off: then it, or whatever it
+// started, writes it to the file that `auth_control_file` names (1: right, 0: wrong). As with stock it may
+// say in the file `auth_pending_file` how long that takes and what to show to the user, and in
+// `auth_failed_reason_file` why the answer is no.
 
 #pragma once
 
+#include <asio/io_context.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "crypto/secret.hpp"
@@ -16,21 +24,65 @@ namespace vpnd::control {
 /// Belongs to the control thread.
 class PasswordVerifier {
  public:
-  enum class Verdict { right, wrong };
+  enum class Verdict : std::uint8_t { right, wrong };
 
-  PasswordVerifier(config::PasswordVerifier settings, std::filesystem::path temporary_directory,
-                   ScriptRunner& scripts)
-      : settings_(std::move(settings)), temporary_(std::move(temporary_directory)), scripts_(scripts) {}
+  struct Decision {
+    Verdict verdict = Verdict::wrong;
+    std::string reason;  ///< for the client to read; printable, may be empty
+  };
 
-  /// `environment` holds what is known of the client; the password is added only for `via-env`. `decided` is
-  /// called later, once.
-  void verify(const std::string& username, const crypto::SecretString& password,
-              host::ScriptEnvironment environment, std::function<void(Verdict)> decided);
+  /// The answer takes longer than a client waits by itself.
+  struct Pending {
+    std::chrono::seconds timeout;  ///< from now on
+    std::string method;  ///< what the client must be able to do (IV_SSO), such as "webauth"; or empty
+    std::string extra;   ///< for the client's INFO_PRE; printable, or empty
+  };
+
+  struct Question {
+    std::string username;
+    const crypto::SecretString& password;
+    host::ScriptEnvironment environment;  ///< what is known of the client; grows by what the script needs
+    std::chrono::milliseconds patience;   ///< then it is wrong
+  };
+
+  /// Both are called from the io_context, later than verify(). `pending` at most twice, and then false means
+  /// that the client cannot wait, which ends it; `decided` once.
+  struct Answers {
+    std::function<bool(const Pending&)> pending;
+    std::function<void(const Decision&)> decided;
+  };
+
+  struct Timing {
+    std::chrono::milliseconds slow{
+        10'000};                          ///< a script that still runs after this time is told to be pending
+    std::chrono::milliseconds poll{500};  ///< how often a deferred answer is looked for
+  };
+
+  /// Keep it as long as the answer is wanted: destroying it calls nobody any more.
+  class Verification {
+   public:
+    virtual ~Verification() = default;
+  };
+
+  PasswordVerifier(asio::io_context& context, config::PasswordVerifier settings,
+                   std::filesystem::path temporary_directory, ScriptRunner& scripts)
+      : PasswordVerifier(context, std::move(settings), std::move(temporary_directory), scripts, Timing()) {}
+  PasswordVerifier(asio::io_context& context, config::PasswordVerifier settings,
+                   std::filesystem::path temporary_directory, ScriptRunner& scripts, const Timing& timing)
+      : context_(context),
+        settings_(std::move(settings)),
+        temporary_(std::move(temporary_directory)),
+        scripts_(scripts),
+        timing_(timing) {}
+
+  [[nodiscard]] std::shared_ptr<Verification> verify(Question&& question, Answers&& answers);
 
  private:
+  asio::io_context& context_;
   config::PasswordVerifier settings_;
   std::filesystem::path temporary_;
   ScriptRunner& scripts_;
+  Timing timing_;
 };
 
 }  // namespace vpnd::control

@@ -27,6 +27,11 @@ bool leads_behind_client(const std::string& option, const std::vector<tunio::Pre
 
 }  // namespace
 
+bool pushes_tun_mtu(const config::Options& options, const proto::PeerInfo& peer_info) {
+  const auto largest = peer_info.max_tun_mtu();
+  return largest && *largest >= options.link.tun_mtu;
+}
+
 std::vector<std::string> push_list(const config::Options& options, const PushRecipient& recipient) {
   std::vector<std::string> list;
   for (const config::PushedText& pushed : config::merge_push(options.server.push, recipient.config)) {
@@ -46,7 +51,7 @@ std::vector<std::string> push_list(const config::Options& options, const PushRec
   for (auto& option : proto::negotiation_push_options(recipient.cipher, recipient.peer_info)) {
     list.push_back(std::move(option));
   }
-  if (const auto largest = recipient.peer_info.max_tun_mtu(); largest && *largest >= options.link.tun_mtu) {
+  if (pushes_tun_mtu(options, recipient.peer_info)) {
     list.push_back(fmt::format("tun-mtu {}", options.link.tun_mtu));
   }
   return list;

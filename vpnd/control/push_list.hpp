@@ -23,6 +23,9 @@ struct PushRecipient {
   bool compression_stub = false;  ///< tell the client to stop compressing (docs/protocol.md §9)
 };
 
+/// Whether the client is told our tun-mtu: it must have announced that it can do as much.
+bool pushes_tun_mtu(const config::Options& options, const proto::PeerInfo& peer_info);
+
 std::vector<std::string> push_list(const config::Options& options, const PushRecipient& recipient);
 
 }  // namespace vpnd::control

@@ -94,7 +94,7 @@ Server::Server(asio::io_context& context, const config::Options& options)
       tick_timer_(context),
       goodbye_(context) {
   if (options.server.password_verifier) {
-    verifier_.emplace(*options.server.password_verifier, options.scripts.temporary, scripts_);
+    verifier_.emplace(context, *options.server.password_verifier, options.scripts.temporary, scripts_);
   }
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
   for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "proto/control_message.hpp"
@@ -30,6 +31,9 @@ namespace {
 // A client repeats PUSH_REQUEST every 5 s until it is answered; what comes soon after an answer crossed it on
 // its way.
 constexpr std::chrono::seconds kPushRepeat{30};
+
+// So much longer than the verifier may take waits the session for its verdict.
+constexpr std::chrono::seconds kVerdictMargin{5};
 
 std::string printable(const std::string& text) {
   return crypto::sanitise_name(text);
@@ -61,24 +65,59 @@ void ServerClient::handle(proto::AuthenticationRequest&& request) {
   if (request.origin == proto::KeyOrigin::handshake) identify(request);
   if (context_.verifier == nullptr ||
       (request.username.empty() && context_.options.server.password_optional)) {
-    decide(request.key, PasswordVerifier::Verdict::right);
-    return;
+    return decide(request.key, {PasswordVerifier::Verdict::right, {}});
   }
-  context_.verifier->verify(
-      request.username, request.password, environment(),
-      [client = weak_from_this(), key = request.key](PasswordVerifier::Verdict verdict) {
-        const auto self = client.lock();
-        if (!self || self->state_ == State::gone) return;
-        self->decide(key, verdict);
-        self->driver_.pump();
-      });
+  ask_verifier(request);
+}
+
+// A client that cannot be told to wait gives up by itself after its hand-window.
+void ServerClient::ask_verifier(const proto::AuthenticationRequest& request) {
+  const config::Options& options = context_.options;
+  std::chrono::seconds patience = options.tls.handshake_window;
+  if (peer_info_.has(proto::ProtoBit::auth_pending_keywords))
+    patience = std::max(patience, options.renewal.interval / 2);
+  driver_.session().extend_authentication(request.key, proto::Clock::now() + patience + kVerdictMargin);
+
+  PasswordVerifier::Answers answers;
+  answers.pending = [this](const PasswordVerifier::Pending& pending) { return tell_pending(pending); };
+  answers.decided = [client = weak_from_this(),
+                     key = request.key](const PasswordVerifier::Decision& decision) {
+    const auto self = client.lock();
+    if (!self || self->state_ == State::gone) return;
+    self->decide(key, decision);
+    self->driver_.pump();
+  };
+  verification_ = context_.verifier->verify({.username = request.username,
+                                             .password = request.password,
+                                             .environment = environment(),
+                                             .patience = patience},
+                                            std::move(answers));
+}
+
+// False when the client cannot do what its user would have to do. On a rekey the client needs no telling: its
+// old key carries on.
+bool ServerClient::tell_pending(const PasswordVerifier::Pending& pending) {
+  if (state_ != State::handshaking) return true;
+  const auto methods = peer_info_.out_of_band_auth_methods();
+  if (!pending.method.empty() && std::find(methods.begin(), methods.end(), pending.method) == methods.end()) {
+    spdlog::warn("{}: the client does not announce the authentication method \"{}\" (IV_SSO)", label(),
+                 pending.method);
+    return false;
+  }
+  spdlog::info("{}: authentication is pending for up to {} s", label(), pending.timeout.count());
+  if (peer_info_.has(proto::ProtoBit::auth_pending_keywords))
+    driver_.session().send_message(fmt::format("AUTH_PENDING,timeout {}", pending.timeout.count()), now());
+  if (!pending.extra.empty()) driver_.session().send_message("INFO_PRE," + pending.extra, now());
+  driver_.pump();
+  return true;
 }
 
 void ServerClient::identify(const proto::AuthenticationRequest& request) {
   username_ = printable(request.username);
   peer_info_ = proto::PeerInfo::parse(request.peer_info);
   if (!context_.options.data.key_exporter) peer_info_.forget(proto::ProtoBit::tls_key_export);
-  peer_options_ = proto::parse_options_string(request.remote_options);
+  options_text_ = request.remote_options;
+  peer_options_ = proto::parse_options_string(options_text_);
   if (!request.certificate_chain.empty()) {
     common_name_ = request.certificate_chain.front().common_name;
     certificate_subject_ = request.certificate_chain.front().subject;
@@ -87,10 +126,11 @@ void ServerClient::identify(const proto::AuthenticationRequest& request) {
   spdlog::debug("{}: peer info: {}", label(), printable(request.peer_info));
 }
 
-void ServerClient::decide(proto::KeyId key, PasswordVerifier::Verdict verdict) {
-  if (verdict == PasswordVerifier::Verdict::wrong) {
-    spdlog::warn("{}: user name or password is wrong (user \"{}\")", label(), username_);
-    driver_.session().reject_peer(key, "", now());
+void ServerClient::decide(proto::KeyId key, const PasswordVerifier::Decision& decision) {
+  if (decision.verdict == PasswordVerifier::Verdict::wrong) {
+    spdlog::warn("{}: user name or password is wrong (user \"{}\"){}{}", label(), username_,
+                 decision.reason.empty() ? "" : ": ", decision.reason);
+    driver_.session().reject_peer(key, decision.reason, now());
     return;
   }
   if (state_ == State::handshaking) {
@@ -109,6 +149,7 @@ void ServerClient::decide(proto::KeyId key, PasswordVerifier::Verdict verdict) {
 std::string ServerClient::admit() {
   if (std::string refusal = read_client_config(); !refusal.empty()) return refusal;
   if (std::string refusal = agree_on_cipher(); !refusal.empty()) return refusal;
+  warn_of_inconsistencies();
   owner_.on_authenticated(*this);
   auto [assignment, refusal] = context_.addresses.assign(common_name_, config_, index_);
   if (!assignment) {
@@ -161,6 +202,18 @@ std::string ServerClient::agree_on_cipher() {
   if (compression_stub_ && !peer_info_.has_compression_stub_v2())
     return "compression is not supported by this server";
   return {};
+}
+
+void ServerClient::warn_of_inconsistencies() const {
+  const config::Options& options = context_.options;
+  const dataplane::Link& link = driver_.link();
+  const auto own = options_string_settings(options, options.link, crypto::Role::server,
+                                           link.stream ? config::Transport::tcp : config::Transport::udp,
+                                           link.endpoint.address().family());
+  const proto::SettledByPush settled{.tun_mtu = pushes_tun_mtu(options, peer_info_),
+                                     .compression = compression_stub_};
+  for (const std::string& text : proto::options_inconsistencies(own, options_text_, settled))
+    spdlog::warn("{}: {}", label(), text);
 }
 
 void ServerClient::handle(proto::Established&& established) {
@@ -298,6 +351,7 @@ void ServerClient::leave(const std::string& reason) {
 void ServerClient::withdraw() {
   if (state_ == State::connected) context_.data_plane.post(dataplane::RemovePeer{index_});
   if (addresses_) context_.addresses.release(*addresses_, index_);
+  verification_.reset();
   state_ = State::gone;
 }
 

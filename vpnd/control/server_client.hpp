@@ -94,10 +94,13 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   void handle(proto::PeerReset&& reset);
 
   void identify(const proto::AuthenticationRequest& request);
-  void decide(proto::KeyId key, PasswordVerifier::Verdict verdict);
+  void ask_verifier(const proto::AuthenticationRequest& request);
+  bool tell_pending(const PasswordVerifier::Pending& pending);
+  void decide(proto::KeyId key, const PasswordVerifier::Decision& decision);
   std::string admit();
   std::string read_client_config();
   std::string agree_on_cipher();
+  void warn_of_inconsistencies() const;
   void connect(proto::KeyId key);
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
@@ -115,6 +118,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   std::string username_;
   std::string certificate_subject_;
   proto::PeerInfo peer_info_;
+  std::string options_text_;  // what the client sent, and what of it counts
   proto::PeerOptionsString peer_options_;
   config::ClientConfig config_;
   std::optional<Assignment> addresses_;
@@ -122,6 +126,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   proto::ProtocolFlags flags_;
   bool compression_stub_ = false;
 
+  std::shared_ptr<PasswordVerifier::Verification> verification_;  // under way, or the last one
   bool push_requested_ = false;
   std::optional<proto::TimePoint> pushed_at_;
   std::int64_t connected_since_ = 0;
