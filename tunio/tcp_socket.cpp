@@ -52,6 +52,10 @@ std::error_code finish_connect(const UniqueFd& socket) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  sockaddr_storage peer{};
+  socklen_t peer_size = sizeof peer;
+  if (error == 0 && ::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0)
+    error = errno == ENOTCONN ? EINPROGRESS : errno;
   return {error, std::generic_category()};
 }
 

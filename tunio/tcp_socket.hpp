@@ -27,7 +27,7 @@ struct TcpConnect {
 /// network says.
 TcpConnect start_connect(const Endpoint& remote, const SocketOptions& options);
 
-/// The outcome, once the socket became writable.
+/// The outcome, once the socket became writable; operation_in_progress when it only seemed to be.
 std::error_code finish_connect(const UniqueFd& socket) noexcept;
 
 /// How a connection that carries a tunnel is set up: TCP_NODELAY, non-blocking, and at most `unsent_limit`

@@ -12,7 +12,6 @@ namespace vpnd::test {
 
 namespace {
 
-constexpr int kBits = 3072;
 constexpr long kLifetimeSeconds = 3600;
 
 void require(bool done) {
@@ -27,8 +26,8 @@ std::string text_of(BIO* memory) {
 
 }  // namespace
 
-Identity make_rsa_identity(const std::string& common_name) {
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_RSA_gen(kBits), EVP_PKEY_free);
+Identity make_rsa_identity(const std::string& common_name, unsigned bits) {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_RSA_gen(bits), EVP_PKEY_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
   require(key && certificate);
   X509* const cert = certificate.get();

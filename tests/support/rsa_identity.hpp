@@ -8,7 +8,7 @@
 
 namespace vpnd::test {
 
-// 3072 bits, so that the certificate is as large as those in real use.
-Identity make_rsa_identity(const std::string& common_name);
+// 3072 bits, unless told otherwise: the certificate is then as large as those in real use.
+Identity make_rsa_identity(const std::string& common_name, unsigned bits = 3072);
 
 }  // namespace vpnd::test

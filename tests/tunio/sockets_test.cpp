@@ -114,6 +114,11 @@ TEST(TcpSocket, ConnectsWithoutWaiting) {
   EXPECT_EQ(remote_endpoint(connection.socket), local_endpoint(listener));
 }
 
+TEST(TcpSocket, IsNotTakenForConnectedBeforeItIs) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(finish_connect(socket), std::errc::operation_in_progress);
+}
+
 TEST(TcpSocket, ReportsThatNobodyListens) {
   TcpListenOptions options;
   options.local = Endpoint::from_text("127.0.0.1", 0);

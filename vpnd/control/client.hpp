@@ -53,6 +53,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void try_next_address();
   void open_udp(const tunio::Endpoint& server);
   void open_tcp(const tunio::Endpoint& server);
+  void await_connection(tunio::UniqueFd socket);
   void tcp_connected();
   void begin_session(const dataplane::Link& link);
   proto::SessionConfig session_config(const dataplane::Link& link);

@@ -97,7 +97,11 @@ void Client::open_tcp(const tunio::Endpoint& server) {
   auto started = tunio::start_connect(server, tcp_options(options_, remote_, server));
   if (started.error) throw std::system_error(started.error, "connect");
   connecting_to_ = server;
-  connecting_.emplace(context_, started.socket.release());
+  await_connection(std::move(started.socket));
+}
+
+void Client::await_connection(tunio::UniqueFd socket) {
+  connecting_.emplace(context_, socket.release());
   connecting_->async_wait(asio::posix::stream_descriptor::wait_write,
                           [this, attempt = attempt_](const asio::error_code& error) {
                             if (!error && attempt == attempt_) tcp_connected();
@@ -107,7 +111,9 @@ void Client::open_tcp(const tunio::Endpoint& server) {
 void Client::tcp_connected() {
   tunio::UniqueFd socket(connecting_->release());
   connecting_.reset();
-  if (const auto error = tunio::finish_connect(socket)) {
+  const auto error = tunio::finish_connect(socket);
+  if (error == std::errc::operation_in_progress) return await_connection(std::move(socket));
+  if (error) {
     spdlog::warn("{}: {}", connecting_to_.format(), error.message());
     return try_next_address();
   }

@@ -43,13 +43,20 @@ void ScriptRunner::run(const std::vector<std::string>& arguments, const host::Sc
     running->timed_out = true;
     running->child.kill_group();  // its end is then seen like any other
   });
-  running->end.async_wait(
-      asio::posix::stream_descriptor::wait_read, [this, running](const asio::error_code& error) {
-        if (error || !running->done) return;
-        auto status = running->child.reap().value_or(host::ExitStatus{host::ExitStatus::Kind::signalled, 0});
-        if (running->timed_out) status.kind = host::ExitStatus::Kind::timed_out;
-        finish(running, {{}, status});
-      });
+  await_end(running);
+}
+
+// Asio may report an event of a descriptor that is closed to the one that was registered next, so that the
+// child may be running still.
+void ScriptRunner::await_end(const std::shared_ptr<Running>& running) {
+  running->end.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this, running](const asio::error_code& error) {
+                            if (error || !running->done) return;
+                            auto status = running->child.reap();
+                            if (!status) return await_end(running);
+                            if (running->timed_out) status->kind = host::ExitStatus::Kind::timed_out;
+                            finish(running, {{}, *status});
+                          });
 }
 
 void ScriptRunner::finish(const std::shared_ptr<Running>& running, const host::ScriptRun& outcome) {

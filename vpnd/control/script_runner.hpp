@@ -30,6 +30,7 @@ class ScriptRunner {
 
  private:
   struct Running;
+  void await_end(const std::shared_ptr<Running>& running);
   void finish(const std::shared_ptr<Running>& running, const host::ScriptRun& outcome);
 
   asio::io_context& context_;

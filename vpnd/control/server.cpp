@@ -29,7 +29,8 @@ namespace {
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::seconds kGoodbye{1};        // how long RESTART may travel before the process ends
 constexpr std::size_t kStreamsBesideClients = 64;  // connections that have not become a client yet
-constexpr std::size_t kSessionIdAt = 1;            // in every control packet, behind the opcode
+constexpr std::size_t kWaitingHandshakePackets = 1024;
+constexpr std::size_t kSessionIdAt = 1;  // in every control packet, behind the opcode
 
 proto::FirstContactSettings contact_settings(const config::Options& options, ServerWrap&& wrap) {
   proto::FirstContactSettings settings;
@@ -89,6 +90,7 @@ Server::Server(asio::io_context& context, const config::Options& options)
       first_contact_(contact_settings(options, take_wrap(options))),
       addresses_(options),
       scripts_(context),
+      handshakes_(context, kWaitingHandshakePackets),
       clients_(options.server.max_clients),
       peer_ids_(static_cast<std::uint32_t>(clients_.size())),
       tick_timer_(context),
@@ -207,10 +209,7 @@ DropReason Server::take_datagram(const dataplane::Link& from, std::span<const st
   const auto sender = sender_of(packet);
   if (!sender) return DropReason::too_short;
   const auto session = sessions_.find({from.endpoint, 0, *sender});
-  if (session != sessions_.end()) {
-    const auto client = session->second;  // may leave while it takes the packet
-    return client->driver().receive(packet);
-  }
+  if (session != sessions_.end()) return deliver(session->second, packet);
   if (stopping_) return DropReason::not_established;
   std::array<std::byte, proto::kMaxResetReplySize> reply;
   return act_on(first_contact_.judge(packet, encode(from.endpoint), reply, now()), from, packet, reply);
@@ -219,9 +218,22 @@ DropReason Server::take_datagram(const dataplane::Link& from, std::span<const st
 DropReason Server::take_frame(const dataplane::Link& from, std::span<const std::byte> packet) {
   const auto stream = streams_.find(stream_number(from));
   if (stream == streams_.end()) return DropReason::unknown_peer;
-  if (const auto client = stream->second.client) return client->driver().receive(packet);
+  if (stream->second.client) return deliver(stream->second.client, packet);
   const dataplane::Link link = stream->second.link;
   return act_on(first_contact_.judge_stream(packet, now()), link, packet, {});
+}
+
+// The client may leave while it takes the packet, and before its turn in the queue.
+DropReason Server::deliver(const std::shared_ptr<ServerClient>& client, std::span<const std::byte> packet) {
+  if (!client->handshaking()) return std::shared_ptr(client)->driver().receive(packet);
+  const bool taken = handshakes_.add(
+      [this, waiting = std::weak_ptr(client), bytes = std::vector(packet.begin(), packet.end())] {
+        const auto present = waiting.lock();
+        if (!present || at(present->index()) != present.get()) return;
+        const DropReason drop = present->driver().receive(bytes);
+        if (drop != DropReason::none) data_plane_->count_drop(drop);
+      });
+  return taken ? DropReason::none : DropReason::control_queue_full;
 }
 
 DropReason Server::act_on(const proto::FirstContactVerdict& verdict, const dataplane::Link& from,
@@ -247,7 +259,7 @@ DropReason Server::begin_session(const proto::NewSession& contact, const datapla
     sessions_[key_of(*client)] = client;
   }
   spdlog::info("{}: TLS: Initial packet", client->label());
-  return client->driver().receive(packet);
+  return deliver(client, packet);
 }
 
 // A revocation list that was replaced on disk counts from the next handshake on.

@@ -14,6 +14,7 @@
 #include "tunio/tun_device.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
+#include "vpnd/control/handshake_queue.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/password_verifier.hpp"
 #include "vpnd/control/security_setup.hpp"
@@ -68,6 +69,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
   proto::DropReason take_datagram(const dataplane::Link& from, std::span<const std::byte> packet);
   proto::DropReason take_frame(const dataplane::Link& from, std::span<const std::byte> packet);
+  proto::DropReason deliver(const std::shared_ptr<ServerClient>& client, std::span<const std::byte> packet);
   proto::DropReason act_on(const proto::FirstContactVerdict& verdict, const dataplane::Link& from,
                            std::span<const std::byte> packet, std::span<const std::byte> reply);
   proto::DropReason begin_session(const proto::NewSession& contact, const dataplane::Link& from,
@@ -109,6 +111,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   proto::FirstContact first_contact_;
   AddressBook addresses_;
   ScriptRunner scripts_;
+  HandshakeQueue handshakes_;
   std::optional<PasswordVerifier> verifier_;
 
   std::optional<TunnelDevice> tunnel_;

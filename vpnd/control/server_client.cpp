@@ -56,6 +56,11 @@ std::string ServerClient::label() const {
   return common_name_.empty() ? address : common_name_ + "/" + address;
 }
 
+bool ServerClient::handshaking() const {
+  const proto::Session& session = driver_.session();
+  return state_ != State::connected || session.newest_key() != session.established_key();
+}
+
 void ServerClient::on_session_event(proto::SessionEvent&& event) {
   if (state_ == State::gone) return;
   std::visit([this](auto&& known) { handle(std::move(known)); }, std::move(event));

@@ -58,6 +58,8 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   /// Keys are agreed and the client has its addresses.
   bool connected() const noexcept { return state_ == State::connected; }
+  /// Whether its packets may cost a step of a TLS handshake.
+  bool handshaking() const;
   const std::string& common_name() const noexcept { return common_name_; }
   const std::string& username() const noexcept { return username_; }
   const std::optional<Assignment>& addresses() const noexcept { return addresses_; }
