@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "proto/data_channel.hpp"
-
 namespace vpnd::control {
 namespace {
 
@@ -11,7 +9,7 @@ using config::MssfixMode;
 using config::Transport;
 using tunio::IpFamily;
 
-constexpr std::size_t kOverhead = proto::kDataV2Overhead;  // 24
+constexpr std::size_t kOverhead = 24;  // of DATA_V2: header, packet id, tag
 
 config::LinkOptions link(std::uint16_t mssfix, MssfixMode mode) {
   config::LinkOptions options;
