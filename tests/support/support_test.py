@@ -18,6 +18,7 @@ from support.relay import Road, parse_endpoint
 from support.runner import Case, CaseFailed, Skipped, run_cases
 from support.sanitizer import sanitizer_report
 from support.status import connected_clients
+from support.traffic import lost_pings
 
 STATUS = """\
 TITLE,OpenVPN 2.6.14
@@ -83,6 +84,25 @@ class Runner(unittest.TestCase):
             totals = run_cases(cases, jobs=2)
         self.assertIn("1 passed, 2 failed, 1 skipped", report.getvalue())
         self.assertEqual((totals.passed, totals.failed, totals.skipped), (1, 2, 1))
+
+
+class LostPings(unittest.TestCase):
+    @staticmethod
+    def report(sent: int, *answered: int) -> str:
+        lines = [f"64 bytes from 10.8.0.1: icmp_seq={number} ttl=64 time=1.0 ms" for number in answered]
+        return "\n".join([*lines, f"{sent} packets transmitted, {len(answered)} received, 0% packet loss"])
+
+    def test_a_gap_is_a_loss_wherever_the_answers_end(self) -> None:
+        self.assertEqual(lost_pings(self.report(5, 1, 2, 3, 4, 5)), (5, 0))
+        self.assertEqual(lost_pings(self.report(5, 1, 3, 2, 5)), (5, 1))
+
+    def test_the_last_ones_may_be_under_way_but_not_for_a_second(self) -> None:
+        self.assertEqual(lost_pings(self.report(5, 1, 2, 3)), (5, 0))
+        self.assertEqual(lost_pings(self.report(40, 1, 2, 3)), (40, 37))
+        self.assertEqual(lost_pings(self.report(40)), (40, 40))
+
+    def test_a_duplicate_answer_makes_up_for_no_loss(self) -> None:
+        self.assertEqual(lost_pings(self.report(3, 1, 1, 3)), (3, 1))
 
 
 SANITIZER_REPORTS = (

@@ -58,6 +58,17 @@ struct Conversation {
   int exit_status = -1;
 };
 
+class Ask : public testing::Test {
+ protected:
+  void SetUp() override {
+    int ends[2];
+    if (::openpty(&ends[0], &ends[1], nullptr, nullptr, nullptr) != 0)
+      GTEST_SKIP() << "no pseudo-terminals here";
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+};
+
 Conversation hold(Echo echo, std::string_view typed) {
   int terminal = -1;
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
@@ -81,19 +92,19 @@ Conversation hold(Echo echo, std::string_view typed) {
   return conversation;
 }
 
-TEST(Ask, ReadsAPasswordWithoutShowingIt) {
+TEST_F(Ask, ReadsAPasswordWithoutShowingIt) {
   const Conversation conversation = hold(Echo::off, "open sesame\n");
   EXPECT_EQ(conversation.exit_status, 0);
   EXPECT_THAT(conversation.seen, ::testing::Not(HasSubstr("sesame")));
 }
 
-TEST(Ask, ShowsWhatIsNoSecret) {
+TEST_F(Ask, ShowsWhatIsNoSecret) {
   const Conversation conversation = hold(Echo::on, "open sesame\n");
   EXPECT_EQ(conversation.exit_status, 0);
   EXPECT_THAT(conversation.seen, HasSubstr("open sesame"));
 }
 
-TEST(Ask, TakesTheEndOfInputForNoAnswer) {
+TEST_F(Ask, TakesTheEndOfInputForNoAnswer) {
   EXPECT_EQ(hold(Echo::off, "\x04").exit_status, 1);
 }
 
