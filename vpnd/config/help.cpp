@@ -36,10 +36,12 @@ std::string help_text() {
     text += fmt::format("\n{}\n", kTopicTitles[topic]);
     for (const auto part :
          {connection_directives(), tunnel_directives(), tls_directives(), data_directives(),
-          server_directives(), client_directives(), process_directives(), batching_directives()})
-      for (const Directive& directive : part)
+          server_directives(), client_directives(), process_directives(), batching_directives()}) {
+      for (const Directive& directive : part) {
         if (is_documented(directive) && static_cast<std::size_t>(directive.topic) == topic)
           text += line(directive);
+      }
+    }
   }
   text += "\nSee vpnd(8) and vpnd.conf(5).\n";
   return text;
