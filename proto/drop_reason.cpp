@@ -20,6 +20,8 @@ std::string_view text(DropReason reason) noexcept {
       return "compressed packet";
     case DropReason::stream_framing:
       return "stream framing lost";
+    case DropReason::unit_incomplete:
+      return "super-packet with missing slices";
     case DropReason::unknown_peer:
       return "unknown peer";
     case DropReason::unknown_key:
@@ -96,6 +98,8 @@ std::string_view name(DropReason reason) noexcept {
       return "compressed";
     case DropReason::stream_framing:
       return "stream_framing";
+    case DropReason::unit_incomplete:
+      return "unit_incomplete";
     case DropReason::unknown_peer:
       return "unknown_peer";
     case DropReason::unknown_key:

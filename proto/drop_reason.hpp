@@ -11,7 +11,7 @@ namespace vpnd::proto {
 enum class [[nodiscard]] DropReason : std::uint8_t{
     none,
     // What the bytes themselves say.
-    malformed, too_short, too_big, unknown_opcode, not_ip, compressed, stream_framing,
+    malformed, too_short, too_big, unknown_opcode, not_ip, compressed, stream_framing, unit_incomplete,
     // Whom the packet claims to belong to.
     unknown_peer, unknown_key, session_id_mismatch, wrong_address, key_ids_out_of_sync, not_established,
     // Authentication and replay.

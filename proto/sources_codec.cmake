@@ -1,4 +1,5 @@
 set(proto_codec_sources
+  batch_negotiation.cpp
   cipher_negotiation.cpp
   control_message.cpp
   control_packet.cpp
@@ -13,6 +14,7 @@ set(proto_codec_sources
   session_cookie.cpp
 )
 set(proto_codec_headers
+  batch_negotiation.hpp
   cipher_negotiation.hpp
   control_message.hpp
   control_packet.hpp

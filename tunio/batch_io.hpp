@@ -26,10 +26,11 @@
 
 namespace vpnd::tunio {
 
-/// Limits of one run given to send_udp(). Linux < 6.9 takes 64 segments; 65,507 is the largest IPv4 UDP
-/// payload.
+/// Limits of one run given to send_udp(). Linux < 6.9 takes 64 segments. A device's gso_max_size is 65,536
+/// and counts Ethernet's and IP's headers too: what reaches it is cut in software (gso_features_check() in
+/// net/core/dev.c), which costs more than two runs.
 inline constexpr std::size_t kMaxSegmentsPerRun = 64;
-inline constexpr std::size_t kMaxRunBytes = 65507;
+inline constexpr std::size_t kMaxRunBytes = 65536 - 1 - 18 - 40 - 8;
 /// Most pieces of one TunWrite (the kernel takes 1,024 with the virtio-net header).
 inline constexpr std::size_t kMaxWriteParts = 1023;
 /// Largest frame behind OpenVPN's 2-byte length on a stream.

@@ -33,13 +33,15 @@ std::optional<UnitHeaders> UnitHeaders::parse(const UnitDescription& description
 
 bool UnitHeaders::read_ip() noexcept {
   const auto version = std::to_integer<unsigned>(bytes_[0]) >> 4;
-  if (version == 4) {
-    transport_offset_ = kIpv4HeaderSize;
+  is_v4_ = version == 4;
+  if (is_v4_) {
+    transport_offset_ = static_cast<std::uint8_t>(std::to_integer<unsigned>(bytes_[0] & std::byte{0x0f}) * 4);
     protocol_ = std::to_integer<std::uint8_t>(bytes_[9]);
-    const bool has_options = bytes_[0] != std::byte{0x45};
+    const bool has_options = transport_offset_ != kIpv4HeaderSize;
     const bool is_fragment = (load_be16(&bytes_[6]) & kMoreFragmentsOrOffset) != 0;
-    const bool alone = size_ == kIpv4HeaderSize;  // what follows the 20 bytes is all payload
-    return load_be16(&bytes_[2]) == total_size() && (alone || (!has_options && !is_fragment));
+    const bool alone = size_ == transport_offset_;  // what follows is all payload
+    return load_be16(&bytes_[2]) == total_size() && transport_offset_ >= kIpv4HeaderSize &&
+           (alone || (!has_options && !is_fragment));
   }
   if (version != 6 || size_ < kIpv6HeaderSize) return false;
   transport_offset_ = kIpv6HeaderSize;

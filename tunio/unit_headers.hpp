@@ -44,15 +44,15 @@ class UnitHeaders {
 
   // Nothing unless `headers` are an IPv4 header without options or an IPv6 header without extensions,
   // followed by the whole TCP or UDP header; and they claim exactly headers and payload as their length; and
-  // the kind fits. Of a plain packet the IP header may stand alone: its 20 or 40 fixed bytes, whatever
-  // follows them. Such a packet cannot be cut.
+  // the kind fits. Of a plain packet the IP header may stand alone: IPv4's with its options, IPv6's 40 bytes.
+  // Such a packet cannot be cut.
   static std::optional<UnitHeaders> parse(const UnitDescription& description,
                                           std::span<const std::byte> headers) noexcept;
 
   std::span<const std::byte> bytes() const noexcept { return std::span(bytes_).first(size_); }
   IpAddress source() const noexcept { return address_at(is_v4() ? 12 : 8); }
   IpAddress destination() const noexcept { return address_at(is_v4() ? 16 : 24); }
-  bool is_v4() const noexcept { return transport_offset_ == 20; }
+  bool is_v4() const noexcept { return is_v4_; }
   std::size_t payload_size() const noexcept { return description_.payload_size; }
   std::size_t total_size() const noexcept { return size_ + payload_size(); }
 
@@ -87,6 +87,7 @@ class UnitHeaders {
   std::uint8_t size_ = 0;
   std::uint8_t transport_offset_ = 0;
   std::uint8_t protocol_ = 0;
+  bool is_v4_ = false;
   bool is_tcp_ = false;
 };
 

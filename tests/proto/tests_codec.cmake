@@ -1,5 +1,6 @@
 vpnd_test(proto_codec_test
   SOURCES
+    batch_negotiation_test.cpp
     cipher_negotiation_test.cpp
     control_message_test.cpp
     control_packet_test.cpp

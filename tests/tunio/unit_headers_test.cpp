@@ -164,7 +164,9 @@ TEST(UnitHeaders, TakesTheIpHeaderAloneForAPlainPacketOfAnyProtocol) {
   EXPECT_EQ(headers->virtio_header(), VirtioNetHeader{});
   Bytes with_options = icmp;
   with_options[0] = std::byte{0x46};
-  EXPECT_TRUE(UnitHeaders::parse(description, std::span(with_options).first(20)));
+  EXPECT_FALSE(UnitHeaders::parse(description, std::span(with_options).first(20)));
+  const UnitDescription shorter{.payload_size = static_cast<std::uint16_t>(icmp.size() - 24)};
+  EXPECT_TRUE(UnitHeaders::parse(shorter, std::span(with_options).first(24)));
 }
 
 TEST(UnitHeaders, RefusesWhatContradictsItself) {

@@ -47,8 +47,8 @@ constexpr Topic kTopic = Topic::batching;
 
 // clang-format off
 constexpr Directive kDirectives[] = {
-    {"batch-channel", kTopic, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_channel,
-     "on|off", "without effect yet: every peer gets OpenVPN's data channel"},
+    {"batch-channel", kTopic, Verdict::works, kAnywhere, {1, 1}, Inline::no, batch_channel,
+     "on|off", "batches instead of packets in the data channel with peers that are vpnd too (on)"},
     {"batch-size", kTopic, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_size,
      "BYTES", "without effect yet: the batch channel does not exist"},
     {"batch-packets", kTopic, Verdict::not_yet_harmless, kAnywhere, {1, 1}, Inline::no, batch_packets,

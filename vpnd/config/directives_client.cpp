@@ -89,6 +89,8 @@ constexpr Directive kDirectives[] = {
      "FLAG…", "only a server pushes it"},
     {"key-derivation", kTopic, kWorks, kPushed, {1, 1}, Inline::no, nullptr,
      "tls-ekm", "only a server pushes it"},
+    {"vpnd-batch", kTopic, kWorks, kPushed, {2, 2}, Inline::no, nullptr,
+     "VERSION LANES", "only a server pushes it: the data channel is the batch channel"},
     {"push-continuation", kTopic, kWorks, kPushed, {1, 1}, Inline::no, nullptr,
      "1|2", "only a server pushes it"},
 };

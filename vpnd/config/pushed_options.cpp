@@ -174,6 +174,10 @@ void setenv_safe(const Arguments& a, const Options&, Pushed& pushed) {
   pushed.environment.emplace_back("OPENVPN_" + a[0], a.has(1) ? a[1] : "");
 }
 
+void vpnd_batch(const Arguments& a, const Options&, Pushed& pushed) {
+  pushed.batch = PushedBatch{a.number<unsigned>(0, 1, 255), a.number<unsigned>(1, 1, 255)};
+}
+
 void always_so(const Arguments&, const Options&, Pushed&) {}
 
 constexpr PushedHandler kHandlers[] = {
@@ -209,6 +213,7 @@ constexpr PushedHandler kHandlers[] = {
     {"topology", topology},
     {"tun-ipv6", always_so},
     {"tun-mtu", tun_mtu},
+    {"vpnd-batch", vpnd_batch},
 };
 
 const PushedHandler* find_handler(std::string_view name) {

@@ -13,6 +13,12 @@
 
 namespace vpnd::config {
 
+// As the server wrote it; whether it is what was offered is for proto to say.
+struct PushedBatch {
+  unsigned version = 0;
+  unsigned lanes = 0;
+};
+
 struct PushedOptions {
   AddressOptions addresses;  // topology absent: net30
   RoutingOptions routing;
@@ -32,6 +38,7 @@ struct PushedOptions {
   bool keys_by_exporter = false;               // protocol-flags tls-ekm, or key-derivation tls-ekm
   bool exit_by_control_channel = false;        // cc-exit
   bool dynamic_tls_crypt = false;
+  std::optional<PushedBatch> batch;  // vpnd-batch: the data channel is the batch channel
   std::vector<std::pair<std::string, std::string>> environment;  // setenv-safe: names begin with OPENVPN_
 };
 

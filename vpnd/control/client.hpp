@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "proto/batch_negotiation.hpp"
 #include "proto/cipher_negotiation.hpp"
 #include "proto/control_message.hpp"
 #include "proto/options_string.hpp"
@@ -30,6 +31,9 @@ namespace vpnd::control {
 
 /// Has the session's socket or connection; the others read their tun queues and hand over to it.
 inline constexpr dataplane::WorkerId kSessionWorker{0};
+
+// What a client announces: one lane per worker, and there is one worker.
+inline constexpr proto::BatchTerms kBatchOffer{.lanes = 1};
 
 class Client final : public Instance, public DataPlaneObserver, public SessionOwner {
  public:
@@ -77,6 +81,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void apply_push(const std::vector<std::string>& options);
   std::optional<std::string> agree_on_cipher();
   void warn_of_inconsistencies() const;
+  std::optional<std::string> agree_on_batches();
   TunnelPlan tunnel_plan() const;
   void set_up_socket();
   void set_up_tunnel();
@@ -137,6 +142,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   proto::KeyId first_key_;
   std::optional<crypto::AeadAlgorithm> cipher_;
   DataKeys data_keys_;
+  std::optional<proto::BatchTerms> batch_;
 
   asio::steady_timer connect_timer_;
   asio::steady_timer poll_timer_;  // server-poll-timeout

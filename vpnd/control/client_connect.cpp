@@ -182,6 +182,8 @@ std::string Client::peer_info() const {
   if (!options_.data.key_exporter) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::tls_key_export);
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
+  if (options_.batch.channel)
+    settings.variables.emplace_back(proto::kBatchPeerInfoName, proto::format_batch_offer(kBatchOffer));
   if (options_.client.push_peer_info) add_details(settings);
   return proto::format_peer_info(settings);
 }

@@ -62,6 +62,7 @@ void Client::apply_push(const std::vector<std::string>& options) {
   }
   pushed_ = std::move(pushed);
   if (const auto refusal = agree_on_cipher()) return reconnect(*refusal, Next::next_remote);
+  if (const auto refusal = agree_on_batches()) return reconnect(*refusal, Next::next_remote);
   warn_of_inconsistencies();
   try {
     set_up_socket();
@@ -73,8 +74,8 @@ void Client::apply_push(const std::vector<std::string>& options) {
   if (!session_) return;
   remotes_.connected();
   poll_timer_.cancel();
-  spdlog::info("Data channel: cipher {}, peer id {}", crypto::aead_name(*cipher_),
-               pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
+  spdlog::info("Data channel: {}cipher {}, peer id {}", batch_ ? "batches, " : "",
+               crypto::aead_name(*cipher_), pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
   spdlog::info("Initialization Sequence Completed");
   observer_->on_ready("connected to " + session_->link().endpoint.format());
 }
@@ -96,6 +97,15 @@ void Client::warn_of_inconsistencies() const {
                                      .compression = pushed_->framing.has_value()};
   for (const std::string& text : proto::options_inconsistencies(own, server_options_text_, settled))
     spdlog::warn("{}", text);
+}
+
+std::optional<std::string> Client::agree_on_batches() {
+  batch_.reset();
+  if (!pushed_->batch) return std::nullopt;
+  if (options_.batch.channel && pushed_->peer_id)
+    batch_ = proto::accept_batch_push(pushed_->batch->version, pushed_->batch->lanes, kBatchOffer);
+  if (!batch_) return "the server chose a batch channel that was not offered";
+  return std::nullopt;
 }
 
 TunnelPlan Client::tunnel_plan() const {
@@ -176,7 +186,8 @@ void Client::install_key(proto::KeyId key) {
       .cipher = *cipher_,
       .derivation =
           pushed_->keys_by_exporter ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf,
-      .wire_id = pushed_->peer_id ? std::optional(proto::PeerId{*pushed_->peer_id}) : std::nullopt};
+      .wire_id = pushed_->peer_id ? std::optional(proto::PeerId{*pushed_->peer_id}) : std::nullopt,
+      .batch = batch_};
   if (!data_keys_.install(session_->session(), key, agreement, *data_plane_))
     reconnect("data keys could not be derived", Next::next_remote);
 }
@@ -185,12 +196,11 @@ dataplane::PeerSettings Client::peer_settings() const {
   dataplane::PeerSettings settings;
   settings.wire_id = pushed_->peer_id ? proto::PeerId{*pushed_->peer_id} : proto::kNoPeer;
   settings.framing = framing(pushed_->framing.value_or(options_.data.framing));
-  const MssLimits limits = mss_limits(
-      remote_.link, {.outer_family = session_->link().endpoint.address().family(),
-                     .transport = remote_.protocol.transport,
-                     .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)});
-  settings.mss_limit_ipv4 = limits.ipv4;
-  settings.mss_limit_ipv6 = limits.ipv6;
+  const Encapsulation encapsulation{
+      .outer_family = session_->link().endpoint.address().family(),
+      .transport = remote_.protocol.transport,
+      .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)};
+  apply_link_limits(remote_.link, encapsulation, batch_.has_value(), settings);
   settings.block_ipv6 = options_.tunnel.routing.block_ipv6 || pushed_->routing.block_ipv6;
   settings.ping_interval = pushed_->ping.value_or(options_.keepalive.ping);
   const auto silence = options_.keepalive.timeout_given ? options_.keepalive.timeout : kDefaultSilence;

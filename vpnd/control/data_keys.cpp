@@ -8,8 +8,11 @@ bool DataKeys::install(proto::Session& session, proto::KeyId key, const DataKeyA
                        DataPlane& data_plane) {
   const auto material = session.derive_data_keys(key, agreement.derivation);
   if (!material) return false;
-  data_plane.post(make_data_key(agreement.peer, key, agreement.cipher, *material, agreement.role,
-                                agreement.wire_id, options_.data));
+  const DataKeyTerms terms{.algorithm = agreement.cipher,
+                           .own = agreement.role,
+                           .wire_id = agreement.wire_id,
+                           .batch = agreement.batch};
+  data_plane.post(make_data_key(agreement.peer, key, *material, terms, options_.data));
   before_ = traffic();
   return true;
 }

@@ -8,6 +8,7 @@
 
 #include "crypto/aead.hpp"
 #include "crypto/role.hpp"
+#include "proto/batch_negotiation.hpp"
 #include "proto/session.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/data_plane.hpp"
@@ -20,7 +21,8 @@ struct DataKeyAgreement {
   crypto::Role role = crypto::Role::client;  ///< our own
   crypto::AeadAlgorithm cipher = crypto::AeadAlgorithm::aes_256_gcm;
   proto::KeyDerivation derivation = proto::KeyDerivation::legacy_prf;
-  std::optional<proto::PeerId> wire_id;  ///< absent: packets are DATA_V1
+  std::optional<proto::PeerId> wire_id;                   ///< absent: packets are DATA_V1
+  std::optional<proto::BatchTerms> batch = std::nullopt;  ///< present: records of the batch channel
 };
 
 /// Belongs to the control thread. The traffic counters are shared with the worker and live on over sessions.

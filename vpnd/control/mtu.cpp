@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "proto/batch_channel.hpp"
+
 namespace vpnd::control {
 
 namespace {
@@ -13,6 +15,7 @@ constexpr std::size_t kUdpHeader = 8;
 constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kFrameLength = 2;  // OpenVPN's length in front of each packet on a stream
 constexpr std::size_t kSmallestMss = 64;
+constexpr std::size_t kUsualMtu = 1500;
 
 std::size_t outer_headers(const Encapsulation& encapsulation) {
   const std::size_t ip = encapsulation.outer_family == tunio::IpFamily::v4 ? kIpv4Header : kIpv6Header;
@@ -56,6 +59,23 @@ MssLimits mss_limits(const config::LinkOptions& link, const Encapsulation& encap
   const std::size_t largest = largest_inner_packet(link, encapsulation);
   if (largest == std::numeric_limits<std::size_t>::max()) return {};
   return {.ipv4 = mss(largest, kIpv4Header), .ipv6 = mss(largest, kIpv6Header)};
+}
+
+std::size_t batch_body_size(const config::LinkOptions& link, const Encapsulation& encapsulation) {
+  if (encapsulation.transport == config::Transport::tcp) return tunio::kMaxFrameSize - proto::kRecordOverhead;
+  const std::size_t datagram = less(link.link_mtu.value_or(kUsualMtu), outer_headers(encapsulation));
+  return less(datagram, proto::kRecordOverhead);
+}
+
+void apply_link_limits(const config::LinkOptions& link, const Encapsulation& encapsulation, bool batches,
+                       dataplane::PeerSettings& settings) {
+  if (batches) {
+    settings.batch = dataplane::BatchSettings{.body_size = batch_body_size(link, encapsulation)};
+    return;
+  }
+  const MssLimits limits = mss_limits(link, encapsulation);
+  settings.mss_limit_ipv4 = limits.ipv4;
+  settings.mss_limit_ipv6 = limits.ipv6;
 }
 
 }  // namespace vpnd::control

@@ -6,6 +6,7 @@
 
 #include "tunio/ip_address.hpp"
 #include "vpnd/config/transport_options.hpp"
+#include "vpnd/dataplane/messages.hpp"
 
 namespace vpnd::control {
 
@@ -23,5 +24,14 @@ struct MssLimits {
 
 /// The limits for SYNs of inner connections, so that their segments fit `mssfix` and `link_mtu` (if set).
 MssLimits mss_limits(const config::LinkOptions& link, const Encapsulation& encapsulation);
+
+/// The largest body of a record of the batch channel: what is left of a datagram of `link-mtu` (1500 if it is
+/// not set), or of the largest frame of a stream.
+std::size_t batch_body_size(const config::LinkOptions& link, const Encapsulation& encapsulation);
+
+/// Enters what the size of the link means for a peer: record size for the batch channel, whose inner packets
+/// may be of any size; limits of MSS for stock packets.
+void apply_link_limits(const config::LinkOptions& link, const Encapsulation& encapsulation, bool batches,
+                       dataplane::PeerSettings& settings);
 
 }  // namespace vpnd::control

@@ -47,6 +47,7 @@ std::vector<std::string> push_list(const config::Options& options, const PushRec
         fmt::format("ifconfig {} {}", addresses.ipv4->format(), addresses.netmask_or_peer.format()));
   }
   list.push_back(fmt::format("peer-id {}", recipient.peer_id.value));
+  if (recipient.batch) list.push_back(proto::format_batch_push(*recipient.batch));
   if (recipient.compression_stub) list.emplace_back("compress stub-v2");
   for (auto& option : proto::negotiation_push_options(recipient.cipher, recipient.peer_info)) {
     list.push_back(std::move(option));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crypto/aead.hpp"
+#include "proto/batch_negotiation.hpp"
 #include "proto/ids.hpp"
 #include "proto/peer_info.hpp"
 #include "vpnd/config/client_config.hpp"
@@ -20,7 +21,8 @@ struct PushRecipient {
   const proto::PeerInfo& peer_info;
   proto::PeerId peer_id;
   crypto::AeadAlgorithm cipher;
-  bool compression_stub = false;  ///< tell the client to stop compressing (docs/protocol.md §9)
+  std::optional<proto::BatchTerms> batch;  ///< the data channel is the batch channel
+  bool compression_stub = false;           ///< tell the client to stop compressing (docs/protocol.md §9)
 };
 
 /// Whether the client is told our tun-mtu: it must have announced that it can do as much.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "proto/batch_channel.hpp"
 #include "proto/stock_channel.hpp"
 #include "vpnd/config/diagnostic.hpp"
 #include "vpnd/host/user_credentials.hpp"
@@ -311,13 +312,21 @@ void choose_aead_backend(const config::AeadOptions& wanted) {
   crypto::choose_aead_backend(backend(wanted.backend));
 }
 
-dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key, crypto::AeadAlgorithm algorithm,
-                                const crypto::KeyMaterial& material, crypto::Role own,
-                                std::optional<proto::PeerId> wire_id, const config::DataOptions& data) {
-  return {.index = peer,
-          .key = key,
-          .sealer = std::make_unique<proto::StockSealer>(algorithm, material, own, key, wire_id),
-          .opener = std::make_unique<proto::StockOpener>(algorithm, material, own, key, data.replay_window)};
+dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key,
+                                const crypto::KeyMaterial& material, const DataKeyTerms& terms,
+                                const config::DataOptions& data) {
+  dataplane::AddKey made{.index = peer, .key = key, .sealer = nullptr, .opener = nullptr};
+  const auto [algorithm, own, wire_id, batch] = terms;
+  if (batch) {
+    constexpr proto::LaneNumber kLane{0};
+    made.sealer = std::make_unique<proto::BatchSealer>(algorithm, material, own, key, *wire_id, kLane);
+    made.opener =
+        std::make_unique<proto::BatchOpener>(algorithm, material, own, key, kLane, data.replay_window);
+  } else {
+    made.sealer = std::make_unique<proto::StockSealer>(algorithm, material, own, key, wire_id);
+    made.opener = std::make_unique<proto::StockOpener>(algorithm, material, own, key, data.replay_window);
+  }
+  return made;
 }
 
 }  // namespace vpnd::control

@@ -11,6 +11,7 @@
 #include "crypto/control_auth.hpp"
 #include "crypto/tls.hpp"
 #include "crypto/tls_crypt_v2.hpp"
+#include "proto/batch_negotiation.hpp"
 #include "proto/cipher_negotiation.hpp"
 #include "proto/compression_framing.hpp"
 #include "proto/options_string.hpp"
@@ -57,9 +58,17 @@ proto::OptionsStringSettings options_string_settings(const config::Options& opti
 /// The library that data keys made from now on use. Throws ConfigError if it cannot run here.
 void choose_aead_backend(const config::AeadOptions& wanted);
 
+/// What was agreed about the data channel of a session.
+struct DataKeyTerms {
+  crypto::AeadAlgorithm algorithm;
+  crypto::Role own;
+  std::optional<proto::PeerId> wire_id;  ///< none: DATA_V1
+  std::optional<proto::BatchTerms> batch;
+};
+
 /// Both directions of a data-channel key, ready for the worker.
-dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key, crypto::AeadAlgorithm algorithm,
-                                const crypto::KeyMaterial& material, crypto::Role own,
-                                std::optional<proto::PeerId> wire_id, const config::DataOptions& data);
+dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key,
+                                const crypto::KeyMaterial& material, const DataKeyTerms& terms,
+                                const config::DataOptions& data);
 
 }  // namespace vpnd::control

@@ -35,6 +35,9 @@ constexpr std::chrono::seconds kPushRepeat{30};
 // So much longer than the verifier may take waits the session for its verdict.
 constexpr std::chrono::seconds kVerdictMargin{5};
 
+// One per worker, and there is one worker.
+constexpr unsigned kLanes = 1;
+
 std::string printable(const std::string& text) {
   return crypto::sanitise_name(text);
 }
@@ -201,6 +204,8 @@ std::string ServerClient::agree_on_cipher() {
   cipher_ = proto::choose_cipher(own, fallback_cipher(context_.options.data), peer_info_, peer_options_);
   if (!cipher_) return std::string(proto::kNoSharedCipher);
   flags_ = proto::choose_protocol_flags(peer_info_);
+  if (const auto offer = proto::find_batch_offer(peer_info_); offer && context_.options.batch.channel)
+    batch_ = proto::choose_batch_terms(*offer, kLanes);
 
   compression_stub_ =
       peer_options_.comp_lzo && context_.options.data.framing == config::CompressionFraming::none;
@@ -256,7 +261,8 @@ void ServerClient::install_key(proto::KeyId key) {
       .cipher = *cipher_,
       .derivation =
           flags_.tls_key_export ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf,
-      .wire_id = has_peer_id ? std::optional(proto::PeerId{index_.value}) : std::nullopt};
+      .wire_id = has_peer_id ? std::optional(proto::PeerId{index_.value}) : std::nullopt,
+      .batch = batch_};
   if (!data_keys_.install(driver_.session(), key, agreement, context_.data_plane))
     leave("data keys could not be derived");
 }
@@ -267,12 +273,11 @@ dataplane::PeerSettings ServerClient::peer_settings() const {
   settings.wire_id = {index_.value};
   settings.framing = compression_stub_ ? proto::CompressionFraming::stub_v2 : framing(options.data.framing);
   const bool stream = driver_.link().stream.has_value();
-  const MssLimits limits = mss_limits(
-      options.link, {.outer_family = driver_.link().endpoint.address().family(),
-                     .transport = stream ? config::Transport::tcp : config::Transport::udp,
-                     .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)});
-  settings.mss_limit_ipv4 = limits.ipv4;
-  settings.mss_limit_ipv6 = limits.ipv6;
+  const Encapsulation encapsulation{
+      .outer_family = driver_.link().endpoint.address().family(),
+      .transport = stream ? config::Transport::tcp : config::Transport::udp,
+      .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)};
+  apply_link_limits(options.link, encapsulation, batch_.has_value(), settings);
   settings.ping_interval = options.keepalive.ping;
   settings.receive_timeout = options.keepalive.timeout;
   return settings;
@@ -302,6 +307,7 @@ void ServerClient::answer_push_request() {
                                                     .peer_info = peer_info_,
                                                     .peer_id = {index_.value},
                                                     .cipher = *cipher_,
+                                                    .batch = batch_,
                                                     .compression_stub = compression_stub_});
   const auto [error, messages] = proto::format_push_reply(options);
   if (!error.empty()) return leave("the push list cannot be sent: " + error);

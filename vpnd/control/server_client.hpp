@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "proto/batch_negotiation.hpp"
 #include "proto/cipher_negotiation.hpp"
 #include "proto/peer_info.hpp"
 #include "vpnd/config/client_config.hpp"
@@ -125,6 +126,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   config::ClientConfig config_;
   std::optional<Assignment> addresses_;
   std::optional<crypto::AeadAlgorithm> cipher_;
+  std::optional<proto::BatchTerms> batch_;
   proto::ProtocolFlags flags_;
   bool compression_stub_ = false;
 

@@ -27,7 +27,7 @@ namespace vpnd::dataplane {
 struct HandoverNote {
   enum class Kind : std::uint8_t {
     from_tun,   ///< a packet or super-packet of tun, with its `header`, to be sent to `peer`
-    from_peer,  ///< a packet of another peer, to be sent to `peer`
+    from_peer,  ///< the same of another peer
     datagram    ///< from the network: a data packet of a peer, to be opened; it came from `source`
   };
   Kind kind = Kind::from_tun;

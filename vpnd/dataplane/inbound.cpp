@@ -37,11 +37,13 @@ bool looks_like_ip(std::span<const std::byte> payload) noexcept {
 
 }  // namespace
 
-Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, HandoverPort& port,
-                 DropCounters& drops, InboundObserver& observer, const InboundPolicy& policy)
+Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, tunio::BufferPool& buffers,
+                 HandoverPort& port, DropCounters& drops, InboundObserver& observer,
+                 const InboundPolicy& policy)
     : peers_(peers),
       io_(io),
       outbound_(outbound),
+      buffers_(buffers),
       port_(port),
       drops_(drops),
       observer_(observer),
@@ -202,9 +204,13 @@ void Inbound::after_opening(std::size_t authentic) noexcept {
 }
 
 DropReason Inbound::deliver(Peer& peer, std::span<std::byte> plaintext) noexcept {
+  return peer.batch ? deliver_blocks(peer, plaintext) : deliver_payload(peer, plaintext);
+}
+
+DropReason Inbound::deliver_payload(Peer& peer, std::span<std::byte> plaintext) noexcept {
   const auto [drop, payload] = proto::strip_framing(peer.settings.framing, plaintext);
   if (drop != DropReason::none) return drop;
-  if (looks_like_ip(payload)) return deliver_packet(peer, payload);
+  if (looks_like_ip(payload)) return deliver_packet(peer, payload, tunio::InnerChecksum::unverified);
   if (proto::is_ping(payload)) return DropReason::none;
   const auto occ = proto::occ_op(payload);
   if (!occ) return DropReason::not_ip;
@@ -212,23 +218,38 @@ DropReason Inbound::deliver(Peer& peer, std::span<std::byte> plaintext) noexcept
   return DropReason::none;
 }
 
-DropReason Inbound::deliver_packet(Peer& peer, std::span<std::byte> payload) noexcept {
-  const auto packet = tunio::IpPacket::parse(payload);
+DropReason Inbound::deliver_packet(Peer& peer, std::span<std::byte> bytes,
+                                   tunio::InnerChecksum checksum) noexcept {
+  const auto packet = tunio::IpPacket::parse(bytes);
   if (!packet) return DropReason::malformed;
   if (!owns_source(peer, packet->source())) return DropReason::foreign_source;
   if (peer.settings.block_ipv6 && !packet->is_v4()) return DropReason::ipv6_blocked;
 
-  const auto bytes = payload.first(packet->size());
-  clamp_syn(peer.settings, *packet, bytes, tunio::ChecksumState::complete);
-  if (const auto to = other_peer_for(peer, packet->destination())) return outbound_.forward(*to, bytes);
-  add_to_tun(bytes);
+  const bool is_partial = checksum == tunio::InnerChecksum::partial;
+  bytes = bytes.first(packet->size());
+  clamp_syn(peer.settings, *packet, bytes,
+            is_partial ? tunio::ChecksumState::partial : tunio::ChecksumState::complete);
+  if (const auto to = other_peer_for(peer, packet->destination())) {
+    return outbound_.forward(
+        *to,
+        {.header = is_partial ? tunio::partial_header(bytes) : tunio::VirtioNetHeader{}, .packet = bytes});
+  }
+  add_to_tun(bytes, checksum);
   peer.counters->tun_bytes_written.add(bytes.size());
   return DropReason::none;
 }
 
+void Inbound::set_routes(const routing::RouteTable* routes) noexcept {
+  routes_ = routes;
+  known_source_ = {};
+}
+
 bool Inbound::owns_source(const Peer& peer, const tunio::IpAddress& source) noexcept {
   if (routes_ == nullptr) return true;
-  return routes_->find(source) == peer.index;
+  if (known_source_.peer != &peer || known_source_.address != source) {
+    known_source_ = {&peer, source, routes_->find(source) == peer.index};
+  }
+  return known_source_.is_owner;
 }
 
 std::optional<PeerIndex> Inbound::other_peer_for(const Peer& from,
@@ -238,15 +259,23 @@ std::optional<PeerIndex> Inbound::other_peer_for(const Peer& from,
   return index && *index != from.index ? index : std::nullopt;
 }
 
-void Inbound::add_to_tun(std::span<std::byte> packet) noexcept {
-  if (coalescer_.add(packet, tunio::InnerChecksum::unverified)) return;
-  finish();
+void Inbound::add_to_tun(std::span<std::byte> packet, tunio::InnerChecksum checksum) noexcept {
+  if (coalescer_.add(packet, checksum)) return;
+  flush_tun();
+  (void)coalescer_.add(packet, checksum);  // empty now: there is room
+}
+
+// In the middle of a turn, to make room. What was forwarded may lie in the scratch, so it is sealed first.
+void Inbound::flush_tun() noexcept {
+  outbound_.finish();
+  if (!coalescer_.empty()) io_.write_tun(coalescer_.finish());
   io_.flush();
-  clear();
-  (void)coalescer_.add(packet, tunio::InnerChecksum::unverified);  // empty now: there is room
+  coalescer_.clear();
+  scratch_.release();
 }
 
 void Inbound::finish() noexcept {
+  for (Peer* const peer : assembling_) release_parts(*peer);
   if (!coalescer_.empty()) io_.write_tun(coalescer_.finish());
 }
 

@@ -5,8 +5,9 @@
 #pragma once
 
 #include <array>
-#include <functional>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "proto/data_channel.hpp"
 #include "proto/opcode.hpp"
@@ -16,6 +17,7 @@
 #include "vpnd/dataplane/outbound.hpp"
 #include "vpnd/dataplane/peer_table.hpp"
 #include "vpnd/dataplane/traffic_counters.hpp"
+#include "vpnd/dataplane/unit_assembler.hpp"
 
 namespace vpnd::dataplane {
 
@@ -35,11 +37,11 @@ class InboundObserver {
 
 class Inbound {
  public:
-  Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, HandoverPort& port, DropCounters& drops,
-          InboundObserver& observer, const InboundPolicy& policy);
+  Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, tunio::BufferPool& buffers,
+          HandoverPort& port, DropCounters& drops, InboundObserver& observer, const InboundPolicy& policy);
 
   /// Without routes no inner source address is checked (a client trusts its server's packets).
-  void set_routes(const routing::RouteTable* routes) noexcept { routes_ = routes; }
+  void set_routes(const routing::RouteTable* routes) noexcept;
 
   void receive(std::span<const tunio::UdpArrival> runs, proto::TimePoint now) noexcept;
   void receive(std::span<const tunio::StreamArrival> arrivals, proto::TimePoint now) noexcept;
@@ -51,7 +53,14 @@ class Inbound {
 
   /// Queues everything for tun. The BatchIo must be flushed before clear(), and arrivals stay until then.
   void finish() noexcept;
-  void clear() noexcept { coalescer_.clear(); }
+  /// Copies the slices of super-packets that are not whole yet: their arrivals go away now.
+  void clear() noexcept;
+
+  /// When finish() has something to do even if nothing arrives: slices do not wait for long.
+  std::optional<proto::TimePoint> deadline() const noexcept;
+
+  /// Forgets what a peer that goes away has sent in slices.
+  void abandon(Peer& peer) noexcept;
 
  private:
   // Data packets of one peer and key that wait to be opened together.
@@ -75,14 +84,25 @@ class Inbound {
   void open_pending() noexcept;
   void after_opening(std::size_t authentic) noexcept;
   proto::DropReason deliver(Peer& peer, std::span<std::byte> plaintext) noexcept;
-  proto::DropReason deliver_packet(Peer& peer, std::span<std::byte> payload) noexcept;
+  proto::DropReason deliver_payload(Peer& peer, std::span<std::byte> plaintext) noexcept;
+  proto::DropReason deliver_packet(Peer& peer, std::span<std::byte> bytes,
+                                   tunio::InnerChecksum checksum) noexcept;
   bool owns_source(const Peer& peer, const tunio::IpAddress& source) noexcept;
   std::optional<PeerIndex> other_peer_for(const Peer& from, const tunio::IpAddress& destination) noexcept;
-  void add_to_tun(std::span<std::byte> packet) noexcept;
+  void add_to_tun(std::span<std::byte> packet, tunio::InnerChecksum checksum) noexcept;
+  void flush_tun() noexcept;
+
+  // The batch channel (inbound_batch.cpp).
+  proto::DropReason deliver_blocks(Peer& peer, std::span<std::byte> body) noexcept;
+  proto::DropReason deliver_slice(Peer& peer, const proto::Slice& slice) noexcept;
+  proto::DropReason deliver_assembled(Peer& peer, const AssembledPacket& packet) noexcept;
+  proto::DropReason forward_assembled(PeerIndex to, const AssembledPacket& packet) noexcept;
+  void release_parts(Peer& peer) noexcept;
 
   PeerTable& peers_;
   tunio::BatchIo& io_;
   Outbound& outbound_;
+  tunio::BufferPool& buffers_;
   HandoverPort& port_;
   DropCounters& drops_;
   InboundObserver& observer_;
@@ -90,8 +110,18 @@ class Inbound {
   const routing::RouteTable* routes_ = nullptr;
   proto::TimePoint now_{};
 
+  // The last source address that was looked up: packets of one flow follow one another.
+  struct KnownSource {
+    const Peer* peer = nullptr;
+    tunio::IpAddress address;
+    bool is_owner = false;
+  };
+
   Pending pending_;
   tunio::Coalescer coalescer_;
+  KnownSource known_source_;
+  AssemblyScratch scratch_;
+  std::vector<Peer*> assembling_;  // peers with units that are not whole
 };
 
 }  // namespace vpnd::dataplane

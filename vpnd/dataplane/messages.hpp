@@ -42,6 +42,12 @@ struct Link {
   WorkerId worker{};  ///< who has the stream; of a packet: who received it
 };
 
+/// What the batch channel needs to know of a peer that speaks it.
+struct BatchSettings {
+  std::size_t body_size =
+      0;  ///< the largest body of a record: what a datagram or frame holds, without overhead
+};
+
 /// What the worker has to know of a peer besides its keys.
 struct PeerSettings {
   proto::PeerId wire_id;  ///< in the header of what is sent to it
@@ -49,8 +55,9 @@ struct PeerSettings {
   std::uint16_t mss_limit_ipv4 = 0;  ///< of SYN segments; 0 = as they come
   std::uint16_t mss_limit_ipv6 = 0;
   bool block_ipv6 = false;
-  std::chrono::seconds ping_interval{0};    ///< send a ping after this silence; 0 = never
-  std::chrono::seconds receive_timeout{0};  ///< report PeerSilent; 0 = never
+  std::optional<BatchSettings> batch = std::nullopt;  ///< none: the peer gets stock packets
+  std::chrono::seconds ping_interval{0};              ///< send a ping after this silence; 0 = never
+  std::chrono::seconds receive_timeout{0};            ///< report PeerSilent; 0 = never
 };
 
 // ---- commands ----

@@ -7,7 +7,6 @@
 
 #include "vpnd/dataplane/outbound.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "tunio/segmentation.hpp"
@@ -28,14 +27,7 @@ tunio::ChecksumState checksum_state(const tunio::VirtioNetHeader& header) noexce
 
 Outbound::Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, HandoverPort& port,
                    DropCounters& drops, const OutboundLimits& limits)
-    : peers_(peers), io_(io), buffers_(buffers), port_(port), drops_(drops), limits_(limits) {
-  for (std::size_t i = 0; i < limits_.open_runs; ++i) {
-    runs_.push_back(std::make_unique<OutboundRun>());
-    free_runs_.push_back(runs_.back().get());
-  }
-  open_.reserve(limits_.open_runs);
-  worn_keys_.reserve(limits_.open_runs);
-}
+    : peers_(peers), port_(port), drops_(drops), runs_(io, buffers, drops, limits), batch_packer_(runs_) {}
 
 void Outbound::send(std::span<const tunio::TunArrival> arrivals) noexcept {
   for (const tunio::TunArrival& arrival : arrivals) {
@@ -64,7 +56,8 @@ DropReason Outbound::hand_over(const HandoverNote& note, std::span<const std::by
 DropReason Outbound::send(const HandedOver& given) noexcept {
   Peer* const peer = peers_.at(given.note.peer);
   if (peer == nullptr) return DropReason::no_route;
-  if (given.note.kind == HandoverNote::Kind::from_peer) return forward(*peer, given.bytes);
+  if (given.note.kind == HandoverNote::Kind::from_peer)
+    return append(*peer, {given.note.header, given.bytes});
   const auto packet = tunio::IpPacket::parse(given.bytes);
   if (!packet) return DropReason::not_ip;
   return send_to(*peer, *packet, {given.note.header, given.bytes});
@@ -83,20 +76,25 @@ DropReason Outbound::append(Peer& peer, const tunio::TunArrival& arrival) noexce
   if (!segmenter) return DropReason::malformed;
   peer.counters->tun_bytes_read.add(arrival.packet.size());
 
-  const auto framing = peer.settings.framing;
-  if (arrival.header == tunio::VirtioNetHeader{} && proto::framing_size(framing) == 0) {
+  if (peer.batch) return batch_packer_.append(peer, arrival.header, *segmenter);
+  if (arrival.header == tunio::VirtioNetHeader{} && proto::framing_size(peer.settings.framing) == 0) {
     return append_plain(peer, segmenter->packet().bytes());
   }
-  for (std::size_t i = 0; i < segmenter->count(); ++i) {
-    const std::size_t size = segmenter->segment_size(i) + proto::framing_size(framing);
+  return append_segments(peer, *segmenter);
+}
+
+DropReason Outbound::append_segments(Peer& peer, const tunio::Segmenter& segmenter) noexcept {
+  const auto framing = peer.settings.framing;
+  for (std::size_t i = 0; i < segmenter.count(); ++i) {
+    const std::size_t size = segmenter.segment_size(i) + proto::framing_size(framing);
     DropReason drop = DropReason::none;
     OutboundRun* const run = run_for(peer, size, drop);
     if (run == nullptr) {
-      drops_.count(drop, segmenter->count() - i - 1);
+      drops_.count(drop, segmenter.count() - i - 1);
       return drop;
     }
     std::byte* const place = run->payload_place();
-    segmenter->write(i, place + proto::framing_prefix_size(framing));
+    segmenter.write(i, place + proto::framing_prefix_size(framing));
     proto::apply_framing(framing, {place, size});
     run->add_in_place(size);
   }
@@ -110,19 +108,14 @@ DropReason Outbound::append_plain(Peer& peer, std::span<const std::byte> packet)
   return drop;
 }
 
-DropReason Outbound::forward(PeerIndex to, std::span<const std::byte> packet) noexcept {
-  if (Peer* const peer = peers_.at(to)) return forward(*peer, packet);
-  return hand_over({.kind = HandoverNote::Kind::from_peer, .peer = to, .header = {}, .source = {}}, packet);
-}
-
-DropReason Outbound::forward(Peer& to, std::span<const std::byte> packet) noexcept {
-  if (to.sending == nullptr) return DropReason::not_established;
-  if (proto::framing_size(to.settings.framing) == 0) return append_plain(to, packet);
-  return send_payload(to, packet);
+DropReason Outbound::forward(PeerIndex to, const tunio::TunArrival& packet) noexcept {
+  if (Peer* const peer = peers_.at(to)) return append(*peer, packet);
+  return hand_over({.kind = HandoverNote::Kind::from_peer, .peer = to, .header = packet.header, .source = {}},
+                   packet.packet);
 }
 
 DropReason Outbound::send_payload(Peer& to, std::span<const std::byte> payload) noexcept {
-  if (to.sending == nullptr) return DropReason::not_established;
+  if (to.sending == nullptr || to.batch) return DropReason::not_established;
   const auto framing = to.settings.framing;
   const std::size_t size = payload.size() + proto::framing_size(framing);
   DropReason drop = DropReason::none;
@@ -135,82 +128,23 @@ DropReason Outbound::send_payload(Peer& to, std::span<const std::byte> payload) 
   return DropReason::none;
 }
 
+DropReason Outbound::send_keepalive(Peer& to) noexcept {
+  if (to.sending == nullptr) return DropReason::not_established;
+  return to.batch ? batch_packer_.append_keepalive(to) : send_payload(to, proto::kPingPayload);
+}
+
+DropReason Outbound::answer_probe(Peer& to, const proto::Probe& probe) noexcept {
+  if (to.sending == nullptr) return DropReason::not_established;
+  return batch_packer_.append_probe_ack(to, probe);
+}
+
 // The peer's open run if the payload fits it, else a new one.
 OutboundRun* Outbound::run_for(Peer& peer, std::size_t payload_size, DropReason& drop) noexcept {
-  if (peer.run != nullptr) {
-    if (peer.run->takes(payload_size)) return peer.run;
-    finish_run(peer);
-    std::erase(open_, &peer);
-    release_run(peer);
-  }
-  OutboundRun* const run = begin_run(peer, drop);
+  if (peer.run != nullptr && peer.run->takes(payload_size)) return peer.run;
+  OutboundRun* const run = runs_.start(peer, drop);
   if (run == nullptr || run->takes(payload_size)) return run;
   drop = DropReason::too_big;
   return nullptr;
-}
-
-OutboundRun* Outbound::begin_run(Peer& peer, DropReason& drop) noexcept {
-  if (peer.link.stream && io_.stream_backlog(*peer.link.stream) > limits_.stream_backlog_bytes) {
-    drop = DropReason::backlog_full;
-    return nullptr;
-  }
-  if (free_runs_.empty()) finish(now_);
-  tunio::Buffer buffer = buffers_.take();
-  if (!buffer) {
-    drop = DropReason::no_buffer;
-    return nullptr;
-  }
-  OutboundRun* const run = free_runs_.back();
-  free_runs_.pop_back();
-  run->start(std::move(buffer), peer.link.stream ? OutboundRun::Kind::frames : OutboundRun::Kind::datagrams,
-             peer.sending->sealer->overhead(), peer.sending->sealer->payload_offset());
-  peer.run = run;
-  open_.push_back(&peer);
-  return run;
-}
-
-void Outbound::finish(proto::TimePoint now) noexcept {
-  now_ = now;
-  for (Peer* const peer : open_) {
-    finish_run(*peer);
-    release_run(*peer);
-  }
-  open_.clear();
-}
-
-void Outbound::finish_run(Peer& peer) noexcept {
-  OutboundRun& run = *peer.run;
-  KeySlot& key = *peer.sending;
-  const auto records = run.records();
-  const std::size_t sealed = key.sealer->seal(records);
-  if (sealed < records.size()) drops_.count(DropReason::packet_ids_exhausted, records.size() - sealed);
-  if (key.sealer->wants_rekey() && !key.wear_reported) {
-    key.wear_reported = true;
-    worn_keys_.push_back({peer.index, key.id});
-  }
-  if (sealed == 0) return;
-
-  const std::size_t size = run.wire_size(sealed);
-  if (run.kind() == OutboundRun::Kind::frames) {
-    io_.write_stream(*peer.link.stream, run.take_buffer(), size);
-  } else {
-    io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size());
-  }
-  peer.last_sent = now_;
-  peer.counters->bytes_sent.add(size);
-  peer.counters->records_sent.add(sealed);
-}
-
-void Outbound::release_run(Peer& peer) noexcept {
-  peer.run->discard();
-  free_runs_.push_back(peer.run);
-  peer.run = nullptr;
-}
-
-void Outbound::abandon(Peer& peer) noexcept {
-  if (peer.run == nullptr) return;
-  std::erase(open_, &peer);
-  release_run(peer);
 }
 
 }  // namespace vpnd::dataplane

@@ -1,5 +1,8 @@
 #include "vpnd/dataplane/outbound_run.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace vpnd::dataplane {
 
 void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead,
@@ -9,6 +12,7 @@ void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead,
   overhead_ = overhead;
   payload_offset_ = payload_offset;
   used_ = 0;
+  open_size_ = 0;
   datagram_size_ = 0;
   closed_ = false;
   count_ = 0;
@@ -16,7 +20,7 @@ void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead,
 
 bool OutboundRun::takes(std::size_t payload_size) const noexcept {
   const std::size_t record_size = overhead_ + payload_size;
-  if (count_ == records_.size() || used_ + prefix_size() + record_size > tunio::kMaxRunBytes) return false;
+  if (count_ == records_.size() || used_ + prefix_size() + record_size > size_limit()) return false;
   if (kind_ == Kind::frames || count_ == 0) return true;
   return !closed_ && record_size <= datagram_size_;
 }
@@ -31,6 +35,18 @@ void OutboundRun::add(const std::byte* payload, std::size_t payload_size) noexce
   if (datagram_size_ == 0) datagram_size_ = record_size;
   closed_ = record_size < datagram_size_;
   used_ += prefix_size() + record_size;
+}
+
+std::size_t OutboundRun::body_limit(std::size_t wanted) const noexcept {
+  const std::size_t around = used_ + prefix_size() + overhead_;
+  if (closed_ || count_ == records_.size() || around >= size_limit()) return 0;
+  std::size_t limit = std::min(wanted, size_limit() - around);
+  if (kind_ == Kind::datagrams && count_ > 0) limit = std::min(limit, datagram_size_ - overhead_);
+  return limit;
+}
+
+void OutboundRun::close_record() noexcept {
+  if (open_size_ > 0) add_in_place(std::exchange(open_size_, 0));
 }
 
 std::size_t OutboundRun::wire_size(std::size_t count) const noexcept {

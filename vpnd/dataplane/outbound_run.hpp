@@ -2,6 +2,9 @@
 // of a TCP stream. They lie back to back in one buffer, each with room for its header and tag; payloads
 // either are written into their place (then sealing is in place) or stay where tun put them (then sealing
 // copies).
+//
+// The payload of a stock record is one packet. The body of a batch record grows block by block: it is open
+// until close_record().
 
 #pragma once
 
@@ -20,7 +23,7 @@ class OutboundRun {
  public:
   enum class Kind : std::uint8_t { datagrams, frames };
 
-  /// Overhead and payload offset are those of the sealer that the run is for.
+  /// `overhead` and `payload_offset` as the key's sealer has them.
   void start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead, std::size_t payload_offset) noexcept;
 
   /// Whether a payload of this size can join: all datagrams of a run are equal but the last, which may be
@@ -34,6 +37,16 @@ class OutboundRun {
   void add_in_place(std::size_t payload_size) noexcept { add(payload_place(), payload_size); }
   /// Adds a record whose payload stays where it is until the run is sealed.
   void add(const std::byte* payload, std::size_t payload_size) noexcept;
+
+  /// The largest body that the next record can have; 0: the run is full. Never more than `wanted`, nor than
+  /// what the datagrams of the run are large.
+  [[nodiscard]] std::size_t body_limit(std::size_t wanted) const noexcept;
+  /// Of the open record: its size, and where it goes on.
+  [[nodiscard]] std::size_t open_size() const noexcept { return open_size_; }
+  [[nodiscard]] std::byte* open_place() const noexcept { return payload_place() + open_size_; }
+  void extend(std::size_t size) noexcept { open_size_ += size; }
+  /// Adds the open record, if there is one.
+  void close_record() noexcept;
 
   [[nodiscard]] std::span<const proto::PlainRecord> records() const noexcept {
     return std::span(records_).first(count_);
@@ -49,12 +62,16 @@ class OutboundRun {
  private:
   [[nodiscard]] std::byte* end() const noexcept { return buffer_.data() + used_; }
   [[nodiscard]] std::size_t prefix_size() const noexcept { return kind_ == Kind::frames ? 2 : 0; }
+  [[nodiscard]] std::size_t size_limit() const noexcept {
+    return kind_ == Kind::frames ? 2 + tunio::kMaxFrameSize : tunio::kMaxRunBytes;
+  }
 
   tunio::Buffer buffer_;
   Kind kind_ = Kind::datagrams;
   std::size_t overhead_ = 0;
   std::size_t payload_offset_ = 0;
   std::size_t used_ = 0;
+  std::size_t open_size_ = 0;
   std::size_t datagram_size_ = 0;  // of all but the last; 0 while the run is empty
   bool closed_ = false;            // a shorter datagram ended the run
   std::size_t count_ = 0;

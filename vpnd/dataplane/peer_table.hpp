@@ -14,6 +14,7 @@
 #include "proto/data_channel.hpp"
 #include "proto/time.hpp"
 #include "vpnd/dataplane/messages.hpp"
+#include "vpnd/dataplane/unit_assembler.hpp"
 
 namespace vpnd::dataplane {
 
@@ -28,6 +29,16 @@ struct KeySlot {
   bool wear_reported = false;  ///< KeyWearsOut was reported
 };
 
+/// The sending and receiving state of a peer's lane of the batch channel.
+struct BatchLane {
+  explicit BatchLane(const BatchSettings& settings) : body_size(settings.body_size) {}
+
+  std::size_t body_size;       ///< see BatchSettings
+  std::uint8_t next_unit = 0;  ///< of what is sent in slices
+  UnitAssembler assembler;     ///< of what is received in slices
+  bool is_assembling = false;  ///< Inbound has it in its list
+};
+
 /// What the worker knows of one peer. An idle peer holds no buffer.
 struct Peer {
   PeerIndex index;
@@ -36,7 +47,8 @@ struct Peer {
   std::shared_ptr<TrafficCounters> counters;
 
   std::array<std::unique_ptr<KeySlot>, proto::kMaxKeyId + 1> keys;
-  KeySlot* sending = nullptr;  ///< one of `keys`, or none yet
+  KeySlot* sending = nullptr;        ///< one of `keys`, or none yet
+  std::unique_ptr<BatchLane> batch;  ///< none: stock packets
 
   proto::TimePoint last_sent{};
   proto::TimePoint last_received{};  ///< of something authenticated

@@ -21,7 +21,7 @@ Worker::Loop::Loop(Worker& worker, const WorkerConfig& config, std::unique_ptr<t
       port_(config.handover, config.id, *io_),
       peers_(config.role),
       outbound_(peers_, *io_, *buffers_, port_, worker.drops_, config.outbound),
-      inbound_(peers_, *io_, outbound_, port_, worker.drops_, *this, config.inbound),
+      inbound_(peers_, *io_, outbound_, *buffers_, port_, worker.drops_, *this, config.inbound),
       next_tick_(proto::Clock::now() + kTickInterval) {
   worker_.handed_over_ = &port_.given();
 }
@@ -32,7 +32,8 @@ void Worker::Loop::run() {
 
 // One batch of everything that is there: network → tun first, since it makes room in the socket's buffer.
 void Worker::Loop::turn() {
-  const auto idle = std::max(next_tick_ - proto::Clock::now(), proto::Clock::duration::zero());
+  const proto::TimePoint due = std::min(next_tick_, inbound_.deadline().value_or(next_tick_));
+  const auto idle = std::max(due - proto::Clock::now(), proto::Clock::duration::zero());
   const tunio::Arrivals& arrivals = io_->wait(port_.expects_more() ? idle.zero() : idle);
   now_ = proto::Clock::now();
 
@@ -44,7 +45,7 @@ void Worker::Loop::turn() {
   inbound_.finish();
   outbound_.send(arrivals.tun);
   if (now_ >= next_tick_) tick();
-  outbound_.finish(now_);
+  outbound_.finish();
   port_.publish();
   io_->flush();
 
@@ -90,7 +91,7 @@ void Worker::Loop::tick() {
   peers_.for_each([this](Peer& peer) {
     const auto ping = peer.settings.ping_interval;
     if (ping.count() > 0 && peer.sending != nullptr && now_ - peer.last_sent >= ping) {
-      const DropReason drop = outbound_.send_payload(peer, proto::kPingPayload);
+      const DropReason drop = outbound_.send_keepalive(peer);
       if (drop != DropReason::none) worker_.drops_.count(drop);
     }
     const auto timeout = peer.settings.receive_timeout;
@@ -101,18 +102,23 @@ void Worker::Loop::tick() {
 }
 
 void Worker::Loop::carry_out(AddPeer& command) {
-  if (Peer* const former = peers_.at(command.index)) outbound_.abandon(*former);
+  if (Peer* const former = peers_.at(command.index)) abandon(*former);
   peers_.add(command, now_);
 }
 
 void Worker::Loop::carry_out(AddRemotePeer& command) {
-  if (Peer* const former = peers_.at(command.index)) outbound_.abandon(*former);
+  if (Peer* const former = peers_.at(command.index)) abandon(*former);
   peers_.add_remote(command);
 }
 
 void Worker::Loop::carry_out(RemovePeer& command) {
-  if (Peer* const peer = peers_.at(command.index)) outbound_.abandon(*peer);
+  if (Peer* const peer = peers_.at(command.index)) abandon(*peer);
   peers_.remove(command.index);
+}
+
+void Worker::Loop::abandon(Peer& peer) noexcept {
+  outbound_.abandon(peer);
+  inbound_.abandon(peer);
 }
 
 void Worker::Loop::carry_out(UpdatePeer& command) {
@@ -181,7 +187,7 @@ void Worker::Loop::carry_out(SendPayload& command) {
   if (peer == nullptr) return;
   const DropReason drop = outbound_.send_payload(*peer, command.payload);
   if (drop != DropReason::none) worker_.drops_.count(drop);
-  outbound_.finish(now_);  // sealed at once: the next command may take away the key, or the peer
+  outbound_.finish();  // sealed at once: the next command may take away the key, or the peer
 }
 
 void Worker::Loop::carry_out(ReplaceUdp& command) {

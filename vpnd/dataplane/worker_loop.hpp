@@ -24,6 +24,7 @@ class Worker::Loop final : private InboundObserver {
   void take_commands();
   void take_handed_over();
   void tick();
+  void abandon(Peer& peer) noexcept;
 
   void carry_out(AddPeer& command);
   void carry_out(AddRemotePeer& command);

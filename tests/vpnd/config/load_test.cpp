@@ -204,7 +204,6 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
       {"passtos",
        "test.conf:6: \"passtos\": not yet supported by vpnd: the TOS field of inner packets is not copied to "
        "the outer ones"},
-      {"batch-channel off", "test.conf:6: \"batch-channel\": accepted, without effect yet"},
       {"batch-size 9000", "test.conf:6: \"batch-size\": accepted, without effect yet"},
       {"batch-packets 16", "test.conf:6: \"batch-packets\": accepted, without effect yet"},
       {"batch-hold 50", "test.conf:6: \"batch-hold\": accepted, without effect yet"},

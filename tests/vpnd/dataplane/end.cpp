@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/batch_channel.hpp"
 #include "proto/stock_channel.hpp"
 
 namespace vpnd::dataplane::test {
@@ -24,6 +25,11 @@ KeySlot& End::add_key(Peer& peer, proto::KeyId key, std::optional<proto::PeerId>
   slot->id = key;
   slot->sealer = std::make_unique<proto::StockSealer>(kAlgorithm, test_keys(), role_, key, wire_id);
   slot->opener = std::make_unique<proto::StockOpener>(kAlgorithm, test_keys(), role_, key);
+  if (peer.batch) {
+    constexpr proto::LaneNumber kLane{0};
+    slot->sealer = std::make_unique<proto::BatchSealer>(kAlgorithm, test_keys(), role_, key, *wire_id, kLane);
+    slot->opener = std::make_unique<proto::BatchOpener>(kAlgorithm, test_keys(), role_, key, kLane);
+  }
   peer.sending = slot.get();
   return *slot;
 }
@@ -47,7 +53,7 @@ void End::turn() {
   inbound.open();
   inbound.finish();
   outbound.send(arrivals.tun);
-  outbound.finish(now);
+  outbound.finish();
   port.publish();
   io_.flush();
   inbound.clear();

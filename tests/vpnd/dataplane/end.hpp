@@ -64,10 +64,11 @@ class End {
         peers(setup.role),
         port(setup.handover, setup.worker, io),
         outbound(peers, io, buffers, port, drops, setup.limits),
-        inbound(peers, io, outbound, port, drops, recorder, setup.policy) {}
+        inbound(peers, io, outbound, buffers, port, drops, recorder, setup.policy) {}
 
   Peer& add_peer(std::uint32_t index, const Link& link, const PeerSettings& settings = {});
-  // A key of the peer in both directions; packets are DATA_V2 with a wire id and DATA_V1 without.
+  // A key of the peer in both directions; packets are records if the peer has batch settings, else DATA_V2
+  // with a wire id and DATA_V1 without.
   KeySlot& add_key(Peer& peer, proto::KeyId key, std::optional<proto::PeerId> wire_id);
   void set_routes(std::shared_ptr<const routing::RouteTable> routes);
 

@@ -41,7 +41,8 @@ TEST_F(OutboundRunTest, TakesAtMostTheSegmentsOfOneSystemCall) {
 
 TEST_F(OutboundRunTest, TakesAtMostTheBytesOfOneSystemCall) {
   for (const auto kind : {OutboundRun::Kind::datagrams, OutboundRun::Kind::frames}) {
-    const std::size_t room = tunio::kMaxRunBytes - kOverhead - (kind == OutboundRun::Kind::frames ? 2 : 0);
+    const std::size_t limit = kind == OutboundRun::Kind::frames ? tunio::kMaxFrameSize : tunio::kMaxRunBytes;
+    const std::size_t room = limit - kOverhead;
     start(kind);
     EXPECT_FALSE(run.takes(room + 1));
     add(room);

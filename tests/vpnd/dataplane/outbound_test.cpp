@@ -85,7 +85,9 @@ TEST_F(OutboundTest, DropsBeforeThereIsAKey) {
   client_reads(Udp{}.packet());
   EXPECT_EQ(client.dropped(DropReason::not_established), 1U);
   EXPECT_EQ(client.outbound.send_payload(to_server, proto::kPingPayload), DropReason::not_established);
-  EXPECT_EQ(client.outbound.forward(to_server.index, Udp{}.packet()), DropReason::not_established);
+  Bytes packet = Udp{}.packet();
+  EXPECT_EQ(client.outbound.forward(to_server.index, {.header = {}, .packet = packet}),
+            DropReason::not_established);
 }
 
 TEST_F(OutboundTest, DropsIpv6WhereItIsBlocked) {

@@ -133,12 +133,14 @@ class FixedIo final : public tunio::BatchIo {
 };
 
 // A client and a server that send each other a super-packet in every turn.
-class SteadyTraffic : public testing::Test {
+class SteadyTraffic : public testing::TestWithParam<std::optional<BatchSettings>> {
  protected:
   SteadyTraffic()
       : client(client_io, {.role = crypto::Role::client}), server(server_io, {.role = crypto::Role::server}) {
-    client.add_key(client.add_peer(0, {at, std::nullopt}), proto::KeyId{0}, proto::PeerId{1});
-    server.add_key(server.add_peer(1, {at, std::nullopt}), proto::KeyId{0}, proto::PeerId{1});
+    PeerSettings settings;
+    settings.batch = GetParam();
+    client.add_key(client.add_peer(0, {at, std::nullopt}, settings), proto::KeyId{0}, proto::PeerId{1});
+    server.add_key(server.add_peer(1, {at, std::nullopt}, settings), proto::KeyId{0}, proto::PeerId{1});
     routing::RouteTableBuilder routes;
     routes.add(tunio::Prefix::parse("10.8.0.0/24").value(), PeerIndex{1});
     server.set_routes(routes.build());
@@ -167,7 +169,10 @@ class SteadyTraffic : public testing::Test {
   test::End client, server;
 };
 
-TEST_F(SteadyTraffic, AllocatesNothing) {
+// Stock packets, and records of the batch channel.
+INSTANTIATE_TEST_SUITE_P(Formats, SteadyTraffic, testing::Values(std::nullopt, BatchSettings{1448}));
+
+TEST_P(SteadyTraffic, AllocatesNothing) {
   constexpr int kTurns = 1000;
   for (int i = 0; i < 3; ++i) turn();
   client.recorder.events.clear();
@@ -183,7 +188,7 @@ TEST_F(SteadyTraffic, AllocatesNothing) {
   EXPECT_EQ(client.dropped() + server.dropped(), 0U);
 }
 
-TEST_F(SteadyTraffic, CountsAllocationsAtAll) {
+TEST_P(SteadyTraffic, CountsAllocationsAtAll) {
   const auto before = g_allocations.load();
   const auto number = std::make_unique<int>(1);
   EXPECT_EQ(g_allocations.load() - before, 1U) << *number;

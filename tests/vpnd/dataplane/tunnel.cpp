@@ -2,11 +2,11 @@
 
 namespace vpnd::dataplane::test {
 
-Tunnel::Tunnel(const EndSetup& client_setup, const EndSetup& server_setup)
+Tunnel::Tunnel(const EndSetup& client_setup, const EndSetup& server_setup, const PeerSettings& settings)
     : client(client_io, client_setup),
       server(server_io, server_setup),
-      to_server(client.add_peer(0, {kServerAt, std::nullopt})),
-      to_alice(server.add_peer(1, {kAliceAt, std::nullopt})) {
+      to_server(client.add_peer(0, {kServerAt, std::nullopt}, settings)),
+      to_alice(server.add_peer(1, {kAliceAt, std::nullopt}, settings)) {
   client.add_key(to_server, kKey, proto::PeerId{1});
   server.add_key(to_alice, kKey, proto::PeerId{1});
   routing::RouteTableBuilder routes;

@@ -20,7 +20,8 @@ class Tunnel : public testing::Test {
   using Written = std::vector<tunio::MemoryIo::WrittenPacket>;
 
   explicit Tunnel(const EndSetup& client_setup = {.role = crypto::Role::client},
-                  const EndSetup& server_setup = {.role = crypto::Role::server});
+                  const EndSetup& server_setup = {.role = crypto::Role::server},
+                  const PeerSettings& settings = {});
 
   // ---- what happens ----
   void client_reads(const Bytes& packet, const tunio::VirtioNetHeader& header = {});  // and takes its turn
