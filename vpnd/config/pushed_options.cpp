@@ -270,6 +270,10 @@ std::span<const PushedHandler> pushed_handlers() {
   return kHandlers;
 }
 
+bool passes_pull_filters(std::string_view option, const Options& options) {
+  return !filtered(option, options);
+}
+
 std::uint16_t largest_pushed_mtu(const Options& options) {
   return std::max(kAnnouncedMtu, options.link.tun_mtu);
 }

@@ -60,6 +60,9 @@ struct [[nodiscard]] PushResult {
 // affair and comes back ignored.
 PushResult apply_pushed(std::string_view option, const Options& options, PushedOptions& pushed);
 
+// Whether the client's pull filters let this option through, as a server would push it.
+bool passes_pull_filters(std::string_view option, const Options& options);
+
 // The largest tun-mtu a server may push: what we announce as IV_MTU.
 std::uint16_t largest_pushed_mtu(const Options& options);
 

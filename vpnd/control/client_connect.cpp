@@ -176,13 +176,23 @@ void Client::add_details(proto::PeerInfoSettings& settings) const {
   }
 }
 
+namespace {
+
+// A client that would not hear the answer, or the peer id that lanes are named by, does not ask.
+bool offers_batches(const config::Options& options) {
+  return options.batch.channel && config::passes_pull_filters("vpnd-batch 1 1", options) &&
+         config::passes_pull_filters("peer-id 0", options);
+}
+
+}  // namespace
+
 std::string Client::peer_info() const {
   proto::PeerInfoSettings settings;
   settings.version = "vpnd-" VPND_VERSION;
   if (!options_.data.key_exporter) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::tls_key_export);
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
-  if (options_.batch.channel)
+  if (offers_batches(options_))
     settings.variables.emplace_back(proto::kBatchPeerInfoName, proto::format_batch_offer(kBatchOffer));
   if (options_.client.push_peer_info) add_details(settings);
   return proto::format_peer_info(settings);

@@ -69,11 +69,13 @@ std::size_t batch_body_size(const config::LinkOptions& link, const Encapsulation
 
 void apply_link_limits(const config::LinkOptions& link, const Encapsulation& encapsulation, bool batches,
                        dataplane::PeerSettings& settings) {
+  config::LinkOptions limiting = link;
   if (batches) {
     settings.batch = dataplane::BatchSettings{.body_size = batch_body_size(link, encapsulation)};
-    return;
+    limiting.link_mtu.reset();
+    if (link.mssfix == config::Mssfix{}) limiting.mssfix.size = 0;  // nobody asked for it
   }
-  const MssLimits limits = mss_limits(link, encapsulation);
+  const MssLimits limits = mss_limits(limiting, encapsulation);
   settings.mss_limit_ipv4 = limits.ipv4;
   settings.mss_limit_ipv6 = limits.ipv6;
 }

@@ -29,8 +29,9 @@ MssLimits mss_limits(const config::LinkOptions& link, const Encapsulation& encap
 /// not set), or of the largest frame of a stream.
 std::size_t batch_body_size(const config::LinkOptions& link, const Encapsulation& encapsulation);
 
-/// Enters what the size of the link means for a peer: record size for the batch channel, whose inner packets
-/// may be of any size; limits of MSS for stock packets.
+/// Enters what the size of the link means for a peer: limits of MSS, and for the batch channel the record
+/// size. Inner packets of the batch channel may be of any size, so only an `mssfix` other than the default
+/// limits them.
 void apply_link_limits(const config::LinkOptions& link, const Encapsulation& encapsulation, bool batches,
                        dataplane::PeerSettings& settings);
 

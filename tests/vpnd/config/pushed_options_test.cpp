@@ -210,5 +210,13 @@ TEST(PushedOptions, AreThoseTheTableCallsPushed) {
   EXPECT_EQ(table, handlers);
 }
 
+TEST(PullFilters, TellInAdvanceWhatTheyLetThrough) {
+  Options options;
+  options.client.pull_filters = {{FilterAction::accept, "peer-id 7"}, {FilterAction::ignore, "peer-id"}};
+  EXPECT_TRUE(passes_pull_filters("peer-id 7", options));
+  EXPECT_FALSE(passes_pull_filters("peer-id 0", options));
+  EXPECT_TRUE(passes_pull_filters("vpnd-batch 1 1", options));
+}
+
 }  // namespace
 }  // namespace vpnd::config::testing
