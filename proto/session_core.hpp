@@ -62,8 +62,10 @@ class Session::Core {
     KeyState state;
     Verdict verdict;           // a client has none to give: accepted from the start
     bool announced = false;    // the peer's key exchange has been looked at
-    bool established = false;  // and said so
+    bool established = false;  // and said so: data may come under it
+    bool confirmed = false;    // and the peer has acknowledged all: data may go out under it
     bool data_keys_taken = false;
+    bool used_by_peer = false;
     TimePoint established_at{};
     std::optional<TimePoint> verdict_deadline;  // set when the stage is active, or by the owner
   };
@@ -98,7 +100,9 @@ class Session::Core {
   void advance_newest(Now now);
   void meet_peer(Key& key);
   void identify(Key& key);
+  bool may_receive(const Key& key) const;
   void establish(Key& key, Now now);
+  void confirm(Key& key, Now now);
   void read_messages(Key& key);
   void send_queued_messages();
   void send_farewell(Now now);

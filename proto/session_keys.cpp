@@ -37,7 +37,7 @@ std::string_view text(KeyStage stage) {
 bool Session::Core::may_start_rekey() const {
   if (dead_ || farewell_ || !newest_) return false;
   if (newest_->state.stage() == KeyStage::failed) return previous_ != nullptr;
-  return newest_->established && newest_->data_keys_taken;
+  return newest_->confirmed && newest_->data_keys_taken;
 }
 
 bool Session::Core::start_rekey(Now now) {
@@ -82,9 +82,13 @@ void Session::Core::switch_send_key() {
 }
 
 void Session::Core::note_peer_used_key(KeyId id, Now now) {
-  if (dead_ || !send_switch_ || newest_->state.id() != id) return;
+  if (dead_ || !newest_ || newest_->state.id() != id || !newest_->established) return;
   last_now_ = now;
-  switch_send_key();
+  // Who uses a key has all of its making, acknowledged or not.
+  const bool first =
+      newest_->state.origin() == KeyOrigin::rekey && !std::exchange(newest_->used_by_peer, true);
+  if (first && !newest_->confirmed) send_switch_ = now.steady;
+  if (first) switch_send_key();
 }
 
 std::optional<KeyId> Session::Core::established_key() const {
@@ -97,7 +101,7 @@ std::optional<KeyId> Session::Core::established_key() const {
 // -----------------------------------------------------------------------------------------------------------
 
 TimePoint Session::Core::handshake_deadline() const {
-  if (!newest_ || newest_->established || newest_->state.stage() == KeyStage::failed) return TimePoint::max();
+  if (!newest_ || newest_->confirmed || newest_->state.stage() == KeyStage::failed) return TimePoint::max();
   if (newest_->state.stage() != KeyStage::active) {
     return newest_->state.created_at() + config_.timers.hand_window;
   }

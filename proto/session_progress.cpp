@@ -82,9 +82,10 @@ void Session::Core::advance_newest(Now now) {
   Key& key = *newest_;
   key.state.advance(now.steady);
   if (key.state.remote_message() && !key.announced) meet_peer(key);
+  if (may_receive(key) && !key.established) establish(key, now);
   if (key.state.stage() == KeyStage::active) {
+    if (key.established && !key.confirmed) confirm(key, now);
     if (!key.verdict_deadline) key.verdict_deadline = now.steady + config_.timers.auth_window;
-    if (key.verdict == Verdict::accepted && !key.established) establish(key, now);
     read_messages(key);
   }
   if (key.state.stage() == KeyStage::failed) newest_failed();
@@ -111,12 +112,25 @@ void Session::Core::meet_peer(Key& key) {
                                message.password.duplicate(), message.peer_info, message.options, chain});
 }
 
+// A client sends under a new key as soon as it has the server's key exchange. Its data may overtake the
+// acknowledgement, so a server that rekeys is ready for them before.
+bool Session::Core::may_receive(const Key& key) const {
+  if (key.verdict != Verdict::accepted) return false;
+  const bool early = config_.role == crypto::Role::server && key.state.origin() == KeyOrigin::rekey;
+  return key.state.stage() == KeyStage::active || (early && key.state.stage() == KeyStage::confirming);
+}
+
 void Session::Core::establish(Key& key, Now now) {
   key.established = true;
   key.established_at = now.steady;
   const KeyMethodMessage& message = *key.state.remote_message();
   report(Established{key.state.id(), key.state.origin(), message.options, message.peer_info});
-  if (key.state.origin() == KeyOrigin::rekey) send_switch_ = now.steady + config_.timers.send_key_delay;
+}
+
+void Session::Core::confirm(Key& key, Now now) {
+  key.confirmed = true;
+  const bool waits = key.state.origin() == KeyOrigin::rekey && !key.used_by_peer;
+  if (waits) send_switch_ = now.steady + config_.timers.send_key_delay;
 }
 
 void Session::Core::accept_peer(KeyId id, Now now) {
@@ -211,7 +225,8 @@ Session::Core::Key* Session::Core::message_key() {
 void Session::Core::newest_failed() {
   Key& key = *newest_;
   if (farewell_) return die(std::move(farewell_->reason));
-  if (!previous_ || key.established) return die(key.state.failure());
+  if (!previous_ || key.confirmed) return die(key.state.failure());
+  if (std::exchange(key.established, false)) report(KeyRetired{key.state.id()});
   report(RekeyFailed{key.state.id(), key.state.failure()});
 }
 

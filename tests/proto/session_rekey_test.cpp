@@ -72,6 +72,38 @@ TEST_F(SessionRekey, SendsUnderTheNewKeyAfterAWhileOrOnceThePeerDoes) {
   EXPECT_EQ(client().sending, KeyId{1});
 }
 
+TEST_F(SessionRekey, OnAServerMayBeReceivedWithBeforeItIsAcknowledgedButNotSentWith) {
+  connect();
+  tunnel->on_wire = [&](const TunnelEnd& from, std::span<const std::byte>) {
+    return &from != &client() || server().requests.size() < 2;
+  };
+  ASSERT_TRUE(start(client()));
+  ASSERT_TRUE(tunnel->run_until([&] { return server().established.size() == 2; }, seconds(5)));
+  EXPECT_TRUE(tunnel->run_until([&] { return tunnel->same_keys(KeyId{1}); }, seconds(5)));
+  EXPECT_FALSE(start(server()));
+  tunnel->run_for(seconds(10));
+  EXPECT_EQ(server().sending, KeyId{0});
+  server().session->note_peer_used_key(KeyId{1}, tunnel->now());
+  tunnel->drain(server());
+  EXPECT_EQ(server().sending, KeyId{1});
+  tunnel->on_wire = nullptr;
+  EXPECT_TRUE(tunnel->run_until([&] { return start(server()); }, seconds(20)));
+}
+
+TEST_F(SessionRekey, ThatIsNeverAcknowledgedIsTakenBack) {
+  connect();
+  tunnel->on_wire = [&](const TunnelEnd& from, std::span<const std::byte>) {
+    return &from != &client() || server().requests.size() < 2;
+  };
+  ASSERT_TRUE(start(client()));
+  ASSERT_TRUE(tunnel->run_until([&] { return server().established.size() == 2; }, seconds(5)));
+  tunnel->run_for(seconds(70));
+  EXPECT_EQ(server().rekey_failures.size(), 1U);
+  EXPECT_EQ(server().retired, std::vector{KeyId{1}});
+  EXPECT_EQ(server().sending, KeyId{0});
+  EXPECT_FALSE(server().failure);
+}
+
 TEST_F(SessionRekey, RetiresTheOldKeyAfterTheTransitionWindow) {
   connect();
   ASSERT_TRUE(start(server()));
@@ -248,7 +280,7 @@ TEST_F(SessionRekey, IsPutOffOverAStreamThoughNobodyRepeatsTheReset) {
     ASSERT_TRUE(start(starter));
     ASSERT_TRUE(tunnel->rekeyed_to(KeyId{1}));
     const TimePoint first = tunnel->now().steady;
-    ASSERT_TRUE(start(starter));
+    ASSERT_TRUE(tunnel->run_until([&] { return start(starter); }, seconds(1)));
     ASSERT_TRUE(tunnel->rekeyed_to(KeyId{2}, seconds(10))) << by_client;
     EXPECT_GE(tunnel->now().steady, first + seconds(4));
     EXPECT_TRUE(starter.rekey_failures.empty());
