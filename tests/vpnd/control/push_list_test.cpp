@@ -29,6 +29,7 @@ class PushListTest : public testing::Test {
                                .peer_info = info,
                                .peer_id = kPeer,
                                .cipher = crypto::AeadAlgorithm::aes_256_gcm,
+                               .batch = {},
                                .compression_stub = compression_stub});
   }
 
