@@ -50,6 +50,11 @@ struct UdpArrival {
   std::size_t segment_size;
 };
 
+/// Whether the network may cut a datagram. `forbidden`: it leaves with the don't-fragment bit and up to the
+/// size of the device's MTU, whatever ICMP messages have said; it arrives whole or not at all.
+/// `as_configured`: as UdpOptions::mtu_discovery has it.
+enum class Fragments : std::uint8_t { as_configured, forbidden };
+
 /// Names one TCP connection of one BatchIo. Not used again for another one before 65,536 connections later.
 struct StreamId {
   std::uint32_t value = 0;
@@ -122,7 +127,8 @@ class BatchIo {
   /// may be shorter. 0 < segment_size <= size <= kMaxRunBytes; at most kMaxSegmentsPerRun datagrams. Goes out
   /// with flush(), or when the socket has room again; dropped and counted when the bounded queue is full.
   /// Order is kept per socket.
-  virtual void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) = 0;
+  virtual void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
+                        Fragments fragments) = 0;
 
   /// Takes a connected TCP socket (or any stream socket); makes it non-blocking. May allocate.
   virtual StreamId add_stream(UniqueFd connection) = 0;

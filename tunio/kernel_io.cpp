@@ -76,8 +76,9 @@ void KernelIo::write_tun(std::span<const TunWrite> writes) {
   }
 }
 
-void KernelIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) {
-  sender_.push(to, std::move(run), size, segment_size);
+void KernelIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
+                        Fragments fragments) {
+  sender_.push(to, std::move(run), size, segment_size, fragments);
 }
 
 StreamId KernelIo::add_stream(UniqueFd connection) {

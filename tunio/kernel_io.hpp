@@ -12,7 +12,8 @@ class KernelIo : public BatchIo {
  public:
   const Arrivals& wait(std::chrono::nanoseconds timeout) final;
   void write_tun(std::span<const TunWrite> writes) final;
-  void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) final;
+  void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
+                Fragments fragments) final;
   StreamId add_stream(UniqueFd connection) final;
   void close_stream(StreamId stream) final;
   void write_stream(StreamId stream, Buffer&& frames, std::size_t size) final;

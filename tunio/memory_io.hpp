@@ -25,6 +25,7 @@ class MemoryIo final : public BatchIo {
     Endpoint to;
     Bytes bytes;
     std::size_t segment_size;
+    Fragments fragments;
     /// The run cut into its datagrams.
     std::vector<Bytes> datagrams() const;
   };
@@ -53,7 +54,8 @@ class MemoryIo final : public BatchIo {
 
   const Arrivals& wait(std::chrono::nanoseconds timeout) override;
   void write_tun(std::span<const TunWrite> writes) override;
-  void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) override;
+  void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
+                Fragments fragments) override;
   /// The descriptor may be empty.
   StreamId add_stream(UniqueFd connection) override;
   void close_stream(StreamId stream) override;

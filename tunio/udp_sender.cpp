@@ -50,8 +50,9 @@ void UdpSender::set_socket(int fd) {
   limits_.fill({});
   family_ = AF_UNSPEC;
   connected_.reset();
+  if (fd >= 0) family_ = socket_family(fd);
+  rule_.set_socket(fd, family_);
   if (fd < 0) return;
-  family_ = socket_family(fd);
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0) {
@@ -59,7 +60,8 @@ void UdpSender::set_socket(int fd) {
   }
 }
 
-void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size) {
+void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
+                     Fragments fragments) {
   assert(size > 0 && size <= kMaxRunBytes && segment_size > 0 && segment_size <= size);
   assert((size + segment_size - 1) / segment_size <= kMaxSegmentsPerRun);
   Buffer taken = std::move(run);  // gives itself back where this returns early
@@ -77,6 +79,7 @@ void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::si
   slot.buffer = std::move(taken);
   slot.size = size;
   slot.segment_size = segment_size;
+  slot.fragments = fragments;
   slot.sent = 0;
   slot.plain = goes_plain(to, size, segment_size);
   slot.retried = false;
@@ -112,8 +115,12 @@ void UdpSender::fill(UdpMessage& message, const Run& run, std::size_t offset,
 }
 
 bool UdpSender::single_messages() const noexcept {
+  const Run* first = nullptr;
   for (std::size_t i = 0; i < count_; ++i) {
-    if (at(i).plain && !at(i).done) return false;
+    const Run& run = at(i);
+    if (run.done) continue;
+    if (first == nullptr) first = &run;
+    if (run.plain || run.fragments != first->fragments) return false;
   }
   return true;
 }
@@ -121,6 +128,7 @@ bool UdpSender::single_messages() const noexcept {
 msghdr* UdpSender::begin(std::size_t index) noexcept {
   Run& run = at(index);
   if (run.done) return nullptr;
+  rule_.apply(run.fragments, run.to.family());
   fill(run.message, run, 0, run.size);
   return &run.message.header;
 }
@@ -155,12 +163,15 @@ void UdpSender::send_queued() noexcept {
   }
 }
 
-// As many messages of the oldest runs as one sendmmsg takes.
+// As many messages of the oldest runs as one sendmmsg takes, up to the first with another rule about
+// fragments.
 std::size_t UdpSender::gather_batch() noexcept {
   std::size_t messages = 0;
   for (std::size_t i = 0; i < count_ && messages < kBatch; ++i) {
     Run& run = at(i);
     if (run.done) continue;
+    if (messages > 0 && run.fragments != batch_owners_[0]->fragments) break;
+    rule_.apply(run.fragments, run.to.family());
     std::size_t offset = run.sent;
     while (offset < run.size && messages < kBatch) {
       const std::size_t size = run.plain ? std::min(run.segment_size, run.size - offset) : run.size;
@@ -197,6 +208,11 @@ void UdpSender::refuse(Run& run, int error) noexcept {
       // The answer to an earlier datagram; this one was not sent because of it.
       if (!std::exchange(run.retried, true)) return;
       break;
+    case EMSGSIZE:
+      // The same, of a router that took no larger one, though the rule for this one is not to believe it
+      // (__udp4_lib_err in net/ipv4/udp.c); else the device's own refusal, which is repeated.
+      if (run.fragments == Fragments::forbidden && !std::exchange(run.retried, true)) return;
+      break;
     default:
       break;
   }
@@ -204,24 +220,32 @@ void UdpSender::refuse(Run& run, int error) noexcept {
   if (is_run && (error == EIO || error == EINVAL || error == EMSGSIZE)) {
     refuse_run(run, error);
   } else if (error == EMSGSIZE) {
-    ++counters_.udp_send_oversized;  // this datagram only: the next may be the short last one
-    run.sent += std::min(run.segment_size, run.size - run.sent);
-    if (run.sent < run.size) return;
-    run.buffer.reset();
-    run.done = true;
+    skip_refused(run);
   } else {
     drop(run, counters_.udp_send_errors);
   }
 }
 
+// This datagram only: the next may be the short last one. Without fragments all others share its fate.
+void UdpSender::skip_refused(Run& run) noexcept {
+  const std::size_t rest = run.size - run.sent;
+  std::size_t datagrams = 1;
+  if (run.fragments == Fragments::forbidden) datagrams = std::max<std::size_t>(1, rest / run.segment_size);
+  counters_.udp_send_oversized += datagrams;
+  run.sent += std::min(datagrams * run.segment_size, rest);
+  if (run.sent < run.size) return;
+  run.buffer.reset();
+  run.done = true;
+}
+
 // EIO: the device or an IPsec policy in the way cannot checksum segments, so that no run will ever pass.
 // EINVAL or EMSGSIZE: the segments are larger than the path takes; plain datagrams are fragmented instead, if
-// they may be.
+// they may be; where they must not, the sender is about to learn what the path takes.
 void UdpSender::refuse_run(Run& run, int error) noexcept {
   ++counters_.gso_fallbacks;
   run.plain = true;
   if (error != EIO) {
-    limit_of(run.to) = {run.to, run.segment_size, 0};
+    if (run.fragments == Fragments::as_configured) limit_of(run.to) = {run.to, run.segment_size, 0};
     return;
   }
   segmentation_ = false;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tunio/batch_io.hpp"
+#include "tunio/fragment_rule.hpp"
 
 namespace vpnd::tunio {
 
@@ -32,7 +33,8 @@ class UdpSender {
   /// `fd` < 0: none. Drops what is queued; forgets what was learnt about the old socket.
   void set_socket(int fd);
 
-  void push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size);
+  void push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
+            Fragments fragments);
 
   bool has_work() const noexcept { return count_ > 0 && !blocked_; }
 
@@ -43,7 +45,8 @@ class UdpSender {
   /// Sends with sendmmsg until the queue is empty or the socket is full.
   void send_queued() noexcept;
 
-  /// True when each queued run is a single message, so that begin() and complete() can be used.
+  /// True when each queued run is a single message and all have the same rule about fragments, so that
+  /// begin() and complete() can be used.
   bool single_messages() const noexcept;
   /// The queued runs, oldest first: index < count(). Done ones (sent before one that was refused) give
   /// nothing.
@@ -62,6 +65,7 @@ class UdpSender {
     Buffer buffer;
     std::size_t size = 0;
     std::size_t segment_size = 0;
+    Fragments fragments = Fragments::as_configured;
     std::size_t sent = 0;  // bytes gone, when it goes datagram by datagram
     bool plain = false;    // datagram by datagram
     bool retried = false;
@@ -83,6 +87,7 @@ class UdpSender {
   PathLimit& limit_of(const Endpoint& to) noexcept;
   void fill(UdpMessage& message, const Run& run, std::size_t offset, std::size_t size) const noexcept;
   std::size_t gather_batch() noexcept;
+  void skip_refused(Run& run) noexcept;
   void credit(Run& run, std::size_t bytes) noexcept;
   void refuse(Run& run, int error) noexcept;
   void refuse_run(Run& run, int error) noexcept;
@@ -93,6 +98,7 @@ class UdpSender {
   bool segmentation_;
   int fd_ = -1;
   int family_ = AF_UNSPEC;
+  FragmentRule rule_;
   std::optional<Endpoint> connected_;
   bool blocked_ = false;
 

@@ -30,7 +30,7 @@ class BatchIoUdpTest : public BothEngines {
   }
 
   void sends(const Endpoint& to, const Bytes& run, std::size_t segment_size) {
-    io_->send_udp(to, filled(run), run.size(), segment_size);
+    io_->send_udp(to, filled(run), run.size(), segment_size, Fragments::as_configured);
     io_->flush();
   }
 
@@ -76,7 +76,7 @@ TEST_P(BatchIoUdpTest, ReceivesARunAsOneArrival) {
   config.udp = open_udp_socket(loopback());
   const auto other = make(std::move(config));
   const Bytes run = pattern(10 * 1400 + 77);
-  other->send_udp(endpoint_, filled(run), run.size(), 1400);
+  other->send_udp(endpoint_, filled(run), run.size(), 1400, Fragments::as_configured);
   other->flush();
   const Arrivals& arrivals = io_->wait(kPatience);
   ASSERT_EQ(arrivals.udp.size(), 1u);
@@ -137,7 +137,8 @@ TEST_P(BatchIoUdpTest, SendsTheLargestRunThatTheLimitsAllow) {
 TEST_P(BatchIoUdpTest, SendsManyRunsInOneTurnInOrderAndGetsTheirBuffersBack) {
   open(loopback());
   Correspondent peer;
-  for (unsigned i = 0; i < 60; ++i) io_->send_udp(peer.endpoint(), filled(pattern(100, i)), 100, 100);
+  for (unsigned i = 0; i < 60; ++i)
+    io_->send_udp(peer.endpoint(), filled(pattern(100, i)), 100, 100, Fragments::as_configured);
   const auto calls_before = io_->counters().system_calls;
   io_->flush();
   EXPECT_EQ(pool_.available(), pool_.capacity());
@@ -148,7 +149,7 @@ TEST_P(BatchIoUdpTest, SendsManyRunsInOneTurnInOrderAndGetsTheirBuffersBack) {
 TEST_P(BatchIoUdpTest, NothingGoesOutBeforeTheFlush) {
   open(loopback());
   Correspondent peer;
-  io_->send_udp(peer.endpoint(), filled(pattern(100)), 100, 100);
+  io_->send_udp(peer.endpoint(), filled(pattern(100)), 100, 100, Fragments::as_configured);
   EXPECT_TRUE(peer.has_nothing());
   io_->flush();
   EXPECT_EQ(peer.receives(), pattern(100));
@@ -160,7 +161,8 @@ TEST_P(BatchIoUdpTest, DropsAndCountsWhatTheQueueCannotHold) {
   config.udp_queue_runs = 4;
   io_ = make(std::move(config));
   Correspondent peer;
-  for (unsigned i = 0; i < 6; ++i) io_->send_udp(peer.endpoint(), filled(pattern(100, i)), 100, 100);
+  for (unsigned i = 0; i < 6; ++i)
+    io_->send_udp(peer.endpoint(), filled(pattern(100, i)), 100, 100, Fragments::as_configured);
   EXPECT_EQ(io_->counters().udp_send_queue_full, 2u);
   io_->flush();
   for (unsigned i = 0; i < 4; ++i) EXPECT_EQ(peer.receives(), pattern(100, i));
@@ -173,7 +175,8 @@ TEST_P(BatchIoUdpTest, SendsWithoutSegmentationWhenItIsSwitchedOff) {
   config.udp_segmentation = Offload::off;
   io_ = make(std::move(config));
   Correspondent peer;
-  for (unsigned i = 0; i < 3; ++i) io_->send_udp(peer.endpoint(), filled(pattern(5000, i)), 5000, 900);
+  for (unsigned i = 0; i < 3; ++i)
+    io_->send_udp(peer.endpoint(), filled(pattern(5000, i)), 5000, 900, Fragments::as_configured);
   io_->flush();
   for (unsigned i = 0; i < 3; ++i) {
     Bytes joined;
@@ -282,7 +285,7 @@ TEST_P(BatchIoUdpTest, WaitsForRoomInTheSocketBufferAndKeepsTheOrder) {
     const Endpoint neighbour = *Endpoint::from_text("10.1.0.2", 7);
     constexpr unsigned kRuns = 40;
     for (unsigned i = 0; i < kRuns; ++i) {
-      io_->send_udp(neighbour, filled(pattern(1000, i)), 1000, 1000);
+      io_->send_udp(neighbour, filled(pattern(1000, i)), 1000, 1000, Fragments::as_configured);
       io_->flush();
     }
     const auto sent_before = io_->counters().udp_runs_sent;
@@ -328,6 +331,40 @@ TEST_P(BatchIoUdpTest, SendsFragmentsOrCountsWhereThePathIsNarrow) {
     sends(peer.endpoint(), pattern(4100), 2000);
     EXPECT_EQ(peer.receives().size(), 100u) << "only the last datagram is small enough";
     EXPECT_EQ(io_->counters().udp_send_oversized, 2u);
+    io_.reset();
+  });
+  if (!refused.empty()) GTEST_SKIP() << refused;
+}
+
+// A server's socket serves stock peers and batch peers in the same turn.
+TEST_P(BatchIoUdpTest, CutsOnlyWhatMayBeCutWhateverIsSentBetween) {
+  const std::string refused = in_fresh_network([&] {
+    set_device_mtu("lo", 1500);
+    Correspondent stock;
+    Correspondent batch;
+    for (const SocketFamily family : {SocketFamily::ipv4, SocketFamily::any}) {
+      UdpOptions options;
+      options.family = family;
+      open(options);
+      const auto send = [&](const Correspondent& to, std::size_t size, std::size_t segment, Fragments rule) {
+        io_->send_udp(to.endpoint(), filled(pattern(size)), size, segment, rule);
+      };
+      for (int turn = 0; turn < 2; ++turn) {
+        send(batch, 4100, 2000, Fragments::forbidden);
+        send(stock, 2000, 2000, Fragments::as_configured);
+        send(batch, 1800, 1800, Fragments::forbidden);
+        send(batch, 3000, 1400, Fragments::forbidden);
+        send(stock, 4000, 2000, Fragments::as_configured);
+        io_->flush();
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(stock.receives().size(), 2000u);
+        for (const std::size_t size : {100, 1400, 1400, 200}) EXPECT_EQ(batch.receives().size(), size);
+        EXPECT_TRUE(stock.has_nothing());
+        EXPECT_TRUE(batch.has_nothing());
+      }
+      EXPECT_EQ(io_->counters().udp_send_oversized, 6u);
+      EXPECT_EQ(io_->counters().udp_send_errors, 0u);
+      EXPECT_EQ(pool_.available(), pool_.capacity());
+    }
     io_.reset();
   });
   if (!refused.empty()) GTEST_SKIP() << refused;

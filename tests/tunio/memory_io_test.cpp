@@ -38,7 +38,7 @@ TEST_F(MemoryIoTest, HandsOutTheScriptOnceAndInOneTurn) {
 }
 
 TEST_F(MemoryIoTest, RecordsWhatIsSentWhenItIsFlushed) {
-  io_.send_udp(peer_, filled(pattern(250)), 250, 100);
+  io_.send_udp(peer_, filled(pattern(250)), 250, 100, Fragments::as_configured);
   Bytes packet = pattern(60);
   const iovec parts[] = {{packet.data(), 20}, {packet.data() + 20, 40}};
   const TunWrite write{{.gso_size = 7}, parts};

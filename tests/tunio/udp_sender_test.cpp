@@ -2,6 +2,8 @@
 
 #include "tunio/udp_sender.hpp"
 
+#include <netinet/in.h>
+
 #include <cerrno>
 
 #include "io_fixture.hpp"
@@ -13,11 +15,12 @@ class UdpSenderTest : public ::testing::Test {
  protected:
   UdpSenderTest() { sender_.set_socket(socket_.get()); }
 
-  void push(std::size_t size, std::size_t segment_size, unsigned seed = 0) {
+  void push(std::size_t size, std::size_t segment_size, unsigned seed = 0,
+            Fragments fragments = Fragments::as_configured) {
     Buffer buffer = pool_.take();
     const Bytes bytes = pattern(size, seed);
     std::copy(bytes.begin(), bytes.end(), buffer.data());
-    sender_.push(peer_.endpoint(), std::move(buffer), size, segment_size);
+    sender_.push(peer_.endpoint(), std::move(buffer), size, segment_size, fragments);
   }
 
   /// As the io_uring engine does it: all messages out, then these answers, in order.
@@ -148,6 +151,37 @@ TEST_F(UdpSenderTest, CountsASingleDatagramThatIsTooLarge) {
   EXPECT_EQ(counters_.udp_send_oversized, 1u);
   EXPECT_EQ(counters_.gso_fallbacks, 0u);
   EXPECT_EQ(sender_.count(), 0u);
+}
+
+TEST_F(UdpSenderTest, DoesNotBelieveARouterAboutARunWithoutFragments) {
+  push(3000, 1000, 1, Fragments::forbidden);
+  answers({-EMSGSIZE});  // what an ICMP message left on the socket
+  EXPECT_EQ(arrived(3), pattern(3000, 1));
+  EXPECT_EQ(counters_.gso_fallbacks, 0u);
+  push(3000, 1000, 2, Fragments::forbidden);
+  EXPECT_TRUE(sender_.single_messages());
+  answers({3000});
+  EXPECT_EQ(counters_.udp_send_oversized, 0u);
+}
+
+TEST_F(UdpSenderTest, SwitchesTheSocketOnlyWhereTheRuleChanges) {
+  const auto rule = [this] {
+    int value = -1;
+    socklen_t size = sizeof value;
+    ::getsockopt(socket_.get(), IPPROTO_IP, IP_MTU_DISCOVER, &value, &size);
+    return value;
+  };
+  const int configured = rule();
+  ASSERT_NE(configured, IP_PMTUDISC_PROBE);
+  push(100, 100, 1, Fragments::forbidden);
+  push(100, 100, 2);
+  EXPECT_FALSE(sender_.single_messages()) << "one submission has one rule";
+  sender_.send_queued();
+  EXPECT_EQ(rule(), configured);
+  push(100, 100, 3, Fragments::forbidden);
+  sender_.send_queued();
+  EXPECT_EQ(rule(), IP_PMTUDISC_PROBE);
+  for (unsigned i = 1; i <= 3; ++i) EXPECT_EQ(peer_.receives(), pattern(100, i));
 }
 
 TEST_F(UdpSenderTest, ForgetsAllAboutTheOldSocketWithANewOne) {

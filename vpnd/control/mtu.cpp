@@ -48,6 +48,14 @@ std::size_t largest_inner_packet(const config::LinkOptions& link, const Encapsul
   return largest;
 }
 
+// Over UDP the size of a datagram is discovered, up to that one.
+dataplane::BatchSettings batch_settings(const config::LinkOptions& link, const Encapsulation& encapsulation) {
+  const bool as_configured = link.mtu_discovery != config::MtuDiscovery::system;
+  return {.body_size = batch_body_size(link, encapsulation),
+          .ip_overhead = encapsulation.transport == config::Transport::udp ? outer_headers(encapsulation) : 0,
+          .fragments = as_configured ? tunio::Fragments::as_configured : tunio::Fragments::forbidden};
+}
+
 std::uint16_t mss(std::size_t inner_packet, std::size_t ip_header) {
   const std::size_t segment = less(inner_packet, ip_header + kTcpHeader);
   return static_cast<std::uint16_t>(std::clamp(segment, kSmallestMss, std::size_t{0xffff}));
@@ -71,7 +79,7 @@ void apply_link_limits(const config::LinkOptions& link, const Encapsulation& enc
                        dataplane::PeerSettings& settings) {
   config::LinkOptions limiting = link;
   if (batches) {
-    settings.batch = dataplane::BatchSettings{.body_size = batch_body_size(link, encapsulation)};
+    settings.batch = batch_settings(link, encapsulation);
     limiting.link_mtu.reset();
     if (link.mssfix == config::Mssfix{}) limiting.mssfix.size = 0;  // nobody asked for it
   }

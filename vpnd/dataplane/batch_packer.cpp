@@ -187,6 +187,18 @@ DropReason BatchPacker::append_probe_ack(Peer& peer, const proto::Probe& probe) 
   return DropReason::none;
 }
 
+DropReason BatchPacker::append_probe(Peer& peer, const proto::PathMtu::Probe& probe) noexcept {
+  DropReason drop = DropReason::none;
+  OutboundRun* const run = runs_.start(peer, drop);
+  if (run == nullptr) return drop;
+  const std::size_t body_size = probe.size - proto::kRecordOverhead;
+  proto::write_probe(probe.id, run->open_place());
+  proto::write_padding({run->open_place() + proto::kProbeSize, body_size - proto::kProbeSize});
+  run->extend(body_size);
+  runs_.send_probe(peer);
+  return DropReason::none;
+}
+
 DropReason BatchPacker::append_keepalive(Peer& peer) noexcept {
   DropReason drop = DropReason::none;
   if (OutboundRun* const run = runs_.start(peer, drop)) run->add_in_place(0);

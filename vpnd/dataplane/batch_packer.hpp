@@ -29,6 +29,9 @@ class BatchPacker {
 
   [[nodiscard]] proto::DropReason append_probe_ack(Peer& peer, const proto::Probe& probe) noexcept;
 
+  /// A record alone in a datagram of just this size, sealed at once.
+  [[nodiscard]] proto::DropReason append_probe(Peer& peer, const proto::PathMtu::Probe& probe) noexcept;
+
   /// An empty record.
   [[nodiscard]] proto::DropReason append_keepalive(Peer& peer) noexcept;
 

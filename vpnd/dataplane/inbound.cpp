@@ -9,6 +9,8 @@
 
 #include "vpnd/dataplane/inbound.hpp"
 
+#include <utility>
+
 #include "proto/compression_framing.hpp"
 #include "proto/opcode.hpp"
 #include "tunio/byte_order.hpp"
@@ -191,6 +193,10 @@ void Inbound::after_opening(std::size_t authentic) noexcept {
   peer.last_received = now_;
   peer.counters->bytes_received.add(pending_.bytes);
   peer.counters->records_received.add(authentic);
+  if (peer.batch && peer.batch->path) {
+    peer.batch->path->received();
+    if (!std::exchange(peer.batch->is_heard, true)) outbound_.probe_path(peer);
+  }
   if (!key.used_by_peer) {
     key.used_by_peer = true;
     observer_.on_event(KeyUsed{peer.index, key.id});

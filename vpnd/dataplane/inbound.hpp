@@ -94,6 +94,7 @@ class Inbound {
 
   // The batch channel (inbound_batch.cpp).
   proto::DropReason deliver_blocks(Peer& peer, std::span<std::byte> body) noexcept;
+  void take_probe_ack(Peer& peer, const proto::Probe& ack) noexcept;
   proto::DropReason deliver_slice(Peer& peer, const proto::Slice& slice) noexcept;
   proto::DropReason deliver_assembled(Peer& peer, const AssembledPacket& packet) noexcept;
   proto::DropReason forward_assembled(PeerIndex to, const AssembledPacket& packet) noexcept;

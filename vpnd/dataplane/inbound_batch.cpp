@@ -43,10 +43,18 @@ DropReason Inbound::deliver_blocks(Peer& peer, std::span<std::byte> body) noexce
         drop = outbound_.answer_probe(peer, {block.probe.id, record_size(body)});
         break;
       case proto::BlockKind::probe_ack:
-        break;  // nothing was asked
+        take_probe_ack(peer, block.probe);
+        break;
     }
     if (drop != DropReason::none) drops_.count(drop);
   }
+}
+
+// The next probe leaves with the turn, so that a search costs as many round trips as it has steps.
+void Inbound::take_probe_ack(Peer& peer, const proto::Probe& ack) noexcept {
+  if (!peer.batch->path) return;
+  peer.batch->path->acknowledged(ack.id, ack.received_size, now_);
+  outbound_.probe_path(peer);
 }
 
 DropReason Inbound::deliver_slice(Peer& peer, const proto::Slice& slice) noexcept {

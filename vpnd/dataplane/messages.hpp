@@ -46,6 +46,10 @@ struct Link {
 struct BatchSettings {
   std::size_t body_size =
       0;  ///< the largest body of a record: what a datagram or frame holds, without overhead
+  /// Of the IP and UDP headers around a datagram, whose size is then discovered (proto/path_mtu). 0: records
+  /// have their largest size from the beginning (a stream).
+  std::size_t ip_overhead = 0;
+  tunio::Fragments fragments = tunio::Fragments::forbidden;
 };
 
 /// What the worker has to know of a peer besides its keys.

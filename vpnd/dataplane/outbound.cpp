@@ -138,6 +138,24 @@ DropReason Outbound::answer_probe(Peer& to, const proto::Probe& probe) noexcept 
   return batch_packer_.append_probe_ack(to, probe);
 }
 
+void Outbound::probe_path(Peer& peer) noexcept {
+  if (!peer.batch || !peer.batch->path || !peer.batch->is_heard || peer.sending == nullptr) return;
+  BatchLane& lane = *peer.batch;
+  while (const auto probe = lane.path->poll(now_)) {
+    const DropReason drop = batch_packer_.append_probe(peer, *probe);
+    if (drop != DropReason::none) drops_.count(drop);
+  }
+  const std::size_t body_size = lane.path->size() - proto::kRecordOverhead;
+  if (body_size < lane.body_size) runs_.send(peer);  // what was laid out for the larger size
+  lane.body_size = body_size;
+}
+
+void Outbound::follow_path(Peer& peer) noexcept {
+  if (!peer.batch || !peer.batch->path) return;
+  peer.batch->path->path_changed(now_);
+  probe_path(peer);
+}
+
 // The peer's open run if the payload fits it, else a new one.
 OutboundRun* Outbound::run_for(Peer& peer, std::size_t payload_size, DropReason& drop) noexcept {
   if (peer.run != nullptr && peer.run->takes(payload_size)) return peer.run;

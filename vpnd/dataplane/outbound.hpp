@@ -46,8 +46,18 @@ class Outbound {
   /// Tells a peer of the batch channel that its probe of the path MTU has arrived.
   [[nodiscard]] proto::DropReason answer_probe(Peer& to, const proto::Probe& probe) noexcept;
 
+  /// Sends the probes of the path MTU that are due, and has the next records as large as the path takes. To
+  /// be called when one is answered and once in a while; does nothing for a peer without a path to discover,
+  /// or that has not got its keys yet.
+  void probe_path(Peer& peer) noexcept;
+  /// The peer is somewhere else: what was learned of the path is void.
+  void follow_path(Peer& peer) noexcept;
+
   /// What is sent from now on is sent at this time.
-  void begin_turn(proto::TimePoint now) noexcept { runs_.begin_turn(now); }
+  void begin_turn(proto::TimePoint now) noexcept {
+    now_ = now;
+    runs_.begin_turn(now);
+  }
 
   /// Seals every open run and gives it to the BatchIo, which sends it at its next flush().
   void finish() noexcept { runs_.finish(); }
@@ -76,6 +86,7 @@ class Outbound {
   HandoverPort& port_;
   DropCounters& drops_;
   const routing::RouteTable* routes_ = nullptr;
+  proto::TimePoint now_{};
   RunQueue runs_;
   BatchPacker batch_packer_;
 };

@@ -28,7 +28,7 @@ Peer& PeerTable::add(const AddPeer& command, proto::TimePoint now) {
   peer->link = command.link;
   peer->settings = command.settings;
   peer->counters = command.counters;
-  if (const auto& batch = command.settings.batch) peer->batch = std::make_unique<BatchLane>(*batch);
+  if (const auto& batch = command.settings.batch) peer->batch = std::make_unique<BatchLane>(*batch, now);
   peer->last_sent = now;
   peer->last_received = now;
   Peer& added = *(peers_[command.index.value] = std::move(peer));

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "crypto/role.hpp"
+#include "proto/batch_channel.hpp"
 #include "proto/data_channel.hpp"
+#include "proto/path_mtu.hpp"
 #include "proto/time.hpp"
 #include "vpnd/dataplane/messages.hpp"
 #include "vpnd/dataplane/unit_assembler.hpp"
@@ -31,12 +33,22 @@ struct KeySlot {
 
 /// The sending and receiving state of a peer's lane of the batch channel.
 struct BatchLane {
-  explicit BatchLane(const BatchSettings& settings) : body_size(settings.body_size) {}
+  BatchLane(const BatchSettings& settings, proto::TimePoint now)
+      : body_size(settings.body_size), fragments(settings.fragments) {
+    if (settings.ip_overhead == 0) return;
+    path.emplace(proto::PathMtu::Settings{.max_size = settings.body_size + proto::kRecordOverhead,
+                                          .ip_overhead = settings.ip_overhead},
+                 now);
+    body_size = path->size() - proto::kRecordOverhead;
+  }
 
-  std::size_t body_size;       ///< see BatchSettings
-  std::uint8_t next_unit = 0;  ///< of what is sent in slices
-  UnitAssembler assembler;     ///< of what is received in slices
-  bool is_assembling = false;  ///< Inbound has it in its list
+  std::size_t body_size;  ///< of a record, now
+  tunio::Fragments fragments;
+  std::optional<proto::PathMtu> path;  ///< over UDP: how large a datagram may be
+  bool is_heard = false;               ///< the peer has our keys, so that a probe would be answered
+  std::uint8_t next_unit = 0;          ///< of what is sent in slices
+  UnitAssembler assembler;             ///< of what is received in slices
+  bool is_assembling = false;          ///< Inbound has it in its list
 };
 
 /// What the worker knows of one peer. An idle peer holds no buffer.

@@ -16,11 +16,7 @@ RunQueue::RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters&
 }
 
 OutboundRun* RunQueue::start(Peer& peer, DropReason& drop) noexcept {
-  if (peer.run != nullptr) {
-    seal_and_send(peer);
-    std::erase(open_, &peer);
-    close(peer);
-  }
+  send(peer);
   if (peer.link.stream && io_.stream_backlog(*peer.link.stream) > limits_.stream_backlog_bytes) {
     drop = DropReason::backlog_full;
     return nullptr;
@@ -41,12 +37,31 @@ OutboundRun* RunQueue::start(Peer& peer, DropReason& drop) noexcept {
   return run;
 }
 
+void RunQueue::send(Peer& peer) noexcept {
+  if (peer.run == nullptr) return;
+  note_use_of_path(peer);
+  send_probe(peer);
+}
+
+void RunQueue::send_probe(Peer& peer) noexcept {
+  seal_and_send(peer);
+  std::erase(open_, &peer);
+  close(peer);
+}
+
 void RunQueue::finish() noexcept {
   for (Peer* const peer : open_) {
+    note_use_of_path(*peer);
     seal_and_send(*peer);
     close(*peer);
   }
   open_.clear();
+}
+
+void RunQueue::note_use_of_path(Peer& peer) noexcept {
+  if (!peer.batch || !peer.batch->path) return;
+  peer.run->close_record();
+  if (const std::size_t size = peer.run->datagram_size(); size > 0) peer.batch->path->sent(size, now_);
 }
 
 void RunQueue::seal_and_send(Peer& peer) noexcept {
@@ -66,7 +81,8 @@ void RunQueue::seal_and_send(Peer& peer) noexcept {
   if (run.kind() == OutboundRun::Kind::frames) {
     io_.write_stream(*peer.link.stream, run.take_buffer(), size);
   } else {
-    io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size());
+    const auto fragments = peer.batch ? peer.batch->fragments : tunio::Fragments::as_configured;
+    io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size(), fragments);
   }
   peer.last_sent = now_;
   peer.counters->bytes_sent.add(size);

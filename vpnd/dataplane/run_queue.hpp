@@ -33,6 +33,11 @@ class RunQueue {
   /// with. Nothing, and why, when the peer's stream is too slow or buffers are short.
   OutboundRun* start(Peer& peer, proto::DropReason& drop) noexcept;
 
+  /// Seals the peer's open run, if it has one, and gives it to the BatchIo.
+  void send(Peer& peer) noexcept;
+  /// The same of an open run that is a probe: it tells nothing of what the path is used for.
+  void send_probe(Peer& peer) noexcept;
+
   /// Seals every open run and gives it to the BatchIo, which sends it at its next flush().
   void finish() noexcept;
 
@@ -52,6 +57,7 @@ class RunQueue {
     proto::KeyId key;
   };
 
+  void note_use_of_path(Peer& peer) noexcept;
   void seal_and_send(Peer& peer) noexcept;
   void close(Peer& peer) noexcept;
 

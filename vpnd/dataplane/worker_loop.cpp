@@ -16,6 +16,7 @@ constexpr std::chrono::seconds kTickInterval{1};  // timers are checked this oft
 Worker::Loop::Loop(Worker& worker, const WorkerConfig& config, std::unique_ptr<tunio::BatchIo> io,
                    std::unique_ptr<tunio::BufferPool> buffers)
     : worker_(worker),
+      role_(config.role),
       buffers_(std::move(buffers)),
       io_(std::move(io)),
       port_(config.handover, config.id, *io_),
@@ -94,6 +95,7 @@ void Worker::Loop::tick() {
       const DropReason drop = outbound_.send_keepalive(peer);
       if (drop != DropReason::none) worker_.drops_.count(drop);
     }
+    outbound_.probe_path(peer);
     const auto timeout = peer.settings.receive_timeout;
     if (timeout.count() > 0 && now_ - peer.last_received >= timeout) on_event(PeerSilent{peer.index});
   });
@@ -129,8 +131,10 @@ void Worker::Loop::carry_out(UpdatePeer& command) {
 }
 
 void Worker::Loop::carry_out(MovePeer& command) {
-  if (Peer* const peer = peers_.at(command.index)) return peers_.move(*peer, command.endpoint);
-  peers_.move_remote(command.index, command.endpoint);
+  Peer* const peer = peers_.at(command.index);
+  if (peer == nullptr) return peers_.move_remote(command.index, command.endpoint);
+  peers_.move(*peer, command.endpoint);
+  outbound_.follow_path(*peer);
 }
 
 void Worker::Loop::carry_out(AddKey& command) {
@@ -146,7 +150,11 @@ void Worker::Loop::carry_out(AddKey& command) {
 
 void Worker::Loop::carry_out(SendWithKey& command) {
   Peer* const peer = peers_.at(command.index);
-  if (peer != nullptr && peer->key(command.key) != nullptr) peer->sending = peer->key(command.key);
+  if (peer == nullptr || peer->key(command.key) == nullptr) return;
+  peer->sending = peer->key(command.key);
+  // A server has its keys before the client; a client's first record shows that it has them, too.
+  if (peer->batch && role_ == crypto::Role::client) peer->batch->is_heard = true;
+  outbound_.probe_path(*peer);
 }
 
 void Worker::Loop::carry_out(RetireKey& command) {
@@ -174,7 +182,7 @@ void Worker::Loop::carry_out(SendControl& command) {
     io_->write_stream(*command.link.stream, std::move(buffer), size + 2);
   } else {
     std::memcpy(buffer.data(), command.packet.data(), size);
-    io_->send_udp(command.link.endpoint, std::move(buffer), size, size);
+    io_->send_udp(command.link.endpoint, std::move(buffer), size, size, tunio::Fragments::as_configured);
   }
   if (Peer* const peer = command.peer ? peers_.at(*command.peer) : nullptr) {
     peer->last_sent = now_;

@@ -47,6 +47,7 @@ class Worker::Loop final : private InboundObserver {
   void on_event(Event&& event) override;
 
   Worker& worker_;
+  const crypto::Role role_;
   std::unique_ptr<tunio::BufferPool> buffers_;  // outlives io_, which may hold some of its buffers
   std::unique_ptr<tunio::BatchIo> io_;
   HandoverPort port_;

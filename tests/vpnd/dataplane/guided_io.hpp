@@ -74,9 +74,9 @@ class GuidedIo final : public tunio::BatchIo {
   }
 
   void write_tun(std::span<const tunio::TunWrite> writes) override { stage_.memory_.write_tun(writes); }
-  void send_udp(const tunio::Endpoint& to, tunio::Buffer&& run, std::size_t size,
-                std::size_t segment_size) override {
-    stage_.memory_.send_udp(to, std::move(run), size, segment_size);
+  void send_udp(const tunio::Endpoint& to, tunio::Buffer&& run, std::size_t size, std::size_t segment_size,
+                tunio::Fragments fragments) override {
+    stage_.memory_.send_udp(to, std::move(run), size, segment_size, fragments);
   }
   tunio::StreamId add_stream(tunio::UniqueFd connection) override {
     return stage_.memory_.add_stream(std::move(connection));

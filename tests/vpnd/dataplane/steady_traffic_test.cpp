@@ -101,8 +101,8 @@ class FixedIo final : public tunio::BatchIo {
       for (const iovec& part : write.parts) tun_bytes_ += part.iov_len;
     }
   }
-  void send_udp(const tunio::Endpoint&, tunio::Buffer&& run, std::size_t size,
-                std::size_t segment_size) override {
+  void send_udp(const tunio::Endpoint&, tunio::Buffer&& run, std::size_t size, std::size_t segment_size,
+                tunio::Fragments) override {
     runs_.at(sent_++) = {std::move(run), size, segment_size};
   }
   tunio::StreamId add_stream(tunio::UniqueFd) override { return {}; }
