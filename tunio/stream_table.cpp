@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstring>
 
 namespace vpnd::tunio {
 namespace {
@@ -42,8 +43,14 @@ std::error_code make_error_code(StreamError error) noexcept {
 }
 
 void StreamQueue::push(Buffer&& frames, std::size_t size) {
-  pieces_.push_back({std::move(frames), size, 0});
   bytes_ += size;
+  if (!is_empty() && pieces_.back().size + size <= kBufferSize) {
+    Piece& last = pieces_.back();
+    std::memcpy(last.buffer.data() + last.size, frames.data(), size);
+    last.size += size;
+    return frames.reset();
+  }
+  pieces_.push_back({std::move(frames), size, 0});
 }
 
 std::size_t StreamQueue::gather(std::span<iovec> out) const noexcept {

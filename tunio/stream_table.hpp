@@ -16,6 +16,7 @@ namespace vpnd::tunio {
 /// The frames of one stream that wait to be written, oldest first.
 class StreamQueue {
  public:
+  /// Behind others, small ones share a buffer: however small, what waits occupies little more than its size.
   void push(Buffer&& frames, std::size_t size);
 
   /// Points `out` at the first bytes waiting, in at most out.size() pieces; returns how many pieces.
@@ -27,6 +28,8 @@ class StreamQueue {
   std::size_t bytes() const noexcept { return bytes_; }
 
  private:
+  bool is_empty() const noexcept { return first_ == pieces_.size(); }
+
   struct Piece {
     Buffer buffer;
     std::size_t size;

@@ -68,7 +68,7 @@ struct ServerOptions {
   unsigned max_clients = 1024;
   std::optional<Frequency> connect_frequency;                  // new clients
   Frequency initial_frequency{100, std::chrono::seconds{10}};  // unauthenticated handshakes
-  unsigned tcp_queue_limit_packets = 64;
+  std::optional<unsigned> tcp_queue_limit_packets;             // none: by the bytes of OutboundLimits
   bool username_as_common_name = false;
   bool password_optional = false;  // auth-user-pass-optional
   std::optional<PasswordVerifier> password_verifier;

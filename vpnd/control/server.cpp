@@ -167,8 +167,10 @@ std::vector<dataplane::WorkerConfig> Server::worker_configs() {
     dataplane::WorkerConfig& config = configs.emplace_back();
     config.role = crypto::Role::server;
     config.io = io_config(options_, std::move(queue), std::move(udp));
-    config.outbound.stream_backlog_bytes = std::size_t{options_.server.tcp_queue_limit_packets} *
-                                           (options_.link.tun_mtu + proto::kDataV2Overhead);
+    if (const auto packets = options_.server.tcp_queue_limit_packets) {
+      const std::size_t bytes = std::size_t{*packets} * (options_.link.tun_mtu + proto::kDataV2Overhead);
+      config.outbound.stream_backlog_bytes = std::min(config.outbound.stream_backlog_bytes, bytes);
+    }
     config.inbound.client_to_client = options_.server.client_to_client;
     config.inbound.udp_merging =
         tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;

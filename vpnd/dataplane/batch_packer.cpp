@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "tunio/unit_headers.hpp"
+#include "vpnd/dataplane/unit_assembler.hpp"
 
 namespace vpnd::dataplane {
 
@@ -63,13 +64,13 @@ proto::UnitKind super_packet_kind(const tunio::IpPacket& packet) noexcept {
 
 }  // namespace
 
-DropReason BatchPacker::append(Peer& peer, const tunio::VirtioNetHeader& header,
-                               const Segmenter& segmenter) noexcept {
+DropReason BatchPacker::append(Peer& peer, const tunio::VirtioNetHeader& header, const Segmenter& segmenter,
+                               std::size_t first_segment) noexcept {
   const tunio::IpPacket& packet = segmenter.packet();
-  if (segmenter.is_segmented()) return append_super_packet(peer, header, segmenter);
+  if (segmenter.is_segmented()) return append_super_packet(peer, header, segmenter, first_segment);
   if (!is_partial(header)) return append_packet(peer, packet, Checksum::complete);
   if (has_usual_checksum(packet, header)) return append_packet(peer, packet, Checksum::partial);
-  return append_finished(peer, segmenter);
+  return append_finished(peer, segmenter, first_segment);
 }
 
 DropReason BatchPacker::append_packet(Peer& peer, const tunio::IpPacket& packet, Checksum checksum) noexcept {
@@ -84,8 +85,9 @@ DropReason BatchPacker::append_packet(Peer& peer, const tunio::IpPacket& packet,
 }
 
 // Packets whose checksums the far kernel could not finish are finished here, each by itself.
-DropReason BatchPacker::append_finished(Peer& peer, const Segmenter& segmenter) noexcept {
-  for (std::size_t i = 0; i < segmenter.count(); ++i) {
+DropReason BatchPacker::append_finished(Peer& peer, const Segmenter& segmenter,
+                                        std::size_t first_segment) noexcept {
+  for (std::size_t i = first_segment; i < segmenter.count(); ++i) {
     const auto packet = std::span(scratch_).first(segmenter.segment_size(i));
     segmenter.write(i, packet.data());
     const auto view = tunio::IpPacket::parse(packet);
@@ -97,23 +99,39 @@ DropReason BatchPacker::append_finished(Peer& peer, const Segmenter& segmenter) 
 }
 
 DropReason BatchPacker::append_super_packet(Peer& peer, const tunio::VirtioNetHeader& header,
-                                            const Segmenter& segmenter) noexcept {
+                                            const Segmenter& segmenter, std::size_t first_segment) noexcept {
   const tunio::IpPacket& packet = segmenter.packet();
   const bool is_udp = packet.protocol() == tunio::kProtocolUdp;
   const std::size_t headers = segmenter.header_size();
   const std::size_t segment = segmenter.payload_per_segment();
-  const Unit unit{.meta = {.kind = super_packet_kind(packet),
-                           .checksum_partial = true,
-                           .ecn = (header.gso_type & tunio::kVirtioGsoEcn) != 0,
-                           .headers = packet.bytes().first(headers),
-                           .segment_size = static_cast<std::uint16_t>(segment),
-                           .payload_size = static_cast<std::uint16_t>(packet.size() - headers)},
-                  .payload = packet.bytes().subspan(headers),
-                  .grain = is_udp ? segment : 1};
+  Unit unit{.meta = {.kind = super_packet_kind(packet),
+                     .checksum_partial = true,
+                     .ecn = (header.gso_type & tunio::kVirtioGsoEcn) != 0,
+                     .headers = packet.bytes().first(headers),
+                     .segment_size = static_cast<std::uint16_t>(segment),
+                     .payload_size = static_cast<std::uint16_t>(packet.size() - headers)},
+            .payload = packet.bytes().subspan(headers),
+            .grain = is_udp ? segment : 1};
   const std::size_t smallest_slice = proto::slice_header_size({.size = 0, .meta = unit.meta}) + unit.grain;
   const bool can_be_unit = has_usual_checksum(packet, header) && !unit.payload.empty();
-  if (!can_be_unit || smallest_slice > peer.batch->body_size) return append_finished(peer, segmenter);
+  if (!can_be_unit || smallest_slice > peer.batch->body_size ||
+      (first_segment > 0 && !take_front(unit, first_segment * segment)))
+    return append_finished(peer, segmenter, first_segment);
   return append_unit(peer, unit);
+}
+
+// Takes so much payload, whole segments, from the front of the unit; its new headers lie in scratch_. False:
+// its headers are such that it cannot.
+bool BatchPacker::take_front(Unit& unit, std::size_t size) noexcept {
+  proto::UnitMeta& meta = unit.meta;
+  const auto headers = parse_headers(meta);
+  if (!headers) return false;
+  const auto cut = headers->write_cut(size, meta.payload_size - size, scratch_.data());
+  meta.headers = std::span(scratch_).first(cut.size);
+  meta.ecn = false;  // CWR was for the first segment
+  meta.payload_size = static_cast<std::uint16_t>(meta.payload_size - size);
+  unit.payload = unit.payload.subspan(size);
+  return true;
 }
 
 DropReason BatchPacker::append_large_packet(Peer& peer, const tunio::IpPacket& packet,
@@ -181,6 +199,7 @@ DropReason BatchPacker::append_slice(Peer& peer, const Unit& unit, std::size_t& 
 }
 
 DropReason BatchPacker::append_probe_ack(Peer& peer, const proto::Probe& probe) noexcept {
+  if (!runs_.has_room(peer)) return DropReason::backlog_full;
   if (const DropReason drop = make_room(peer, proto::kProbeAckSize); drop != DropReason::none) return drop;
   proto::write_probe_ack(probe, peer.run->open_place());
   peer.run->extend(proto::kProbeAckSize);
@@ -200,6 +219,7 @@ DropReason BatchPacker::append_probe(Peer& peer, const proto::PathMtu::Probe& pr
 }
 
 DropReason BatchPacker::append_keepalive(Peer& peer) noexcept {
+  if (!runs_.has_room(peer)) return DropReason::backlog_full;
   DropReason drop = DropReason::none;
   if (OutboundRun* const run = runs_.start(peer, drop)) run->add_in_place(0);
   return drop;

@@ -22,10 +22,12 @@ class BatchPacker {
  public:
   explicit BatchPacker(RunQueue& runs) : runs_(runs), scratch_(kScratchSize) {}
 
-  /// Copies the packet into the peer's run; `header` is the one `segmenter` was made from. The peer has batch
-  /// settings and a key to send with.
+  /// Copies the packet into the peer's run, or what of its segments comes at or behind `first_segment`, which
+  /// is one of them; `header` is the one `segmenter` was made from. The peer has batch settings and a key to
+  /// send with.
   [[nodiscard]] proto::DropReason append(Peer& peer, const tunio::VirtioNetHeader& header,
-                                         const tunio::Segmenter& segmenter) noexcept;
+                                         const tunio::Segmenter& segmenter,
+                                         std::size_t first_segment = 0) noexcept;
 
   [[nodiscard]] proto::DropReason append_probe_ack(Peer& peer, const proto::Probe& probe) noexcept;
 
@@ -46,10 +48,13 @@ class BatchPacker {
 
   enum class Checksum : std::uint8_t { complete, partial };
 
-  proto::DropReason append_finished(Peer& peer, const tunio::Segmenter& segmenter) noexcept;
+  proto::DropReason append_finished(Peer& peer, const tunio::Segmenter& segmenter,
+                                    std::size_t first_segment) noexcept;
   proto::DropReason append_packet(Peer& peer, const tunio::IpPacket& packet, Checksum checksum) noexcept;
   proto::DropReason append_super_packet(Peer& peer, const tunio::VirtioNetHeader& header,
-                                        const tunio::Segmenter& segmenter) noexcept;
+                                        const tunio::Segmenter& segmenter,
+                                        std::size_t first_segment) noexcept;
+  bool take_front(Unit& unit, std::size_t size) noexcept;
   proto::DropReason append_large_packet(Peer& peer, const tunio::IpPacket& packet,
                                         Checksum checksum) noexcept;
   proto::DropReason append_unit(Peer& peer, const Unit& unit) noexcept;

@@ -76,16 +76,34 @@ DropReason Outbound::append(Peer& peer, const tunio::TunArrival& arrival) noexce
   if (!segmenter) return DropReason::malformed;
   peer.counters->tun_bytes_read.add(arrival.packet.size());
 
-  if (peer.batch) return batch_packer_.append(peer, arrival.header, *segmenter);
-  if (arrival.header == tunio::VirtioNetHeader{} && proto::framing_size(peer.settings.framing) == 0) {
-    return append_plain(peer, segmenter->packet().bytes());
+  switch (runs_.admit(peer)) {
+    case RunQueue::Admission::whole:
+      return append(peer, arrival.header, *segmenter, 0);
+    case RunQueue::Admission::shortened:
+      // One loss is enough for TCP to slow down. The first segment: those behind it show the receiver at once
+      // that it is missing, so that it is sent again without a timeout.
+      if (segmenter->count() == 1) return DropReason::backlog_full;
+      drops_.count(DropReason::backlog_full);
+      return append(peer, arrival.header, *segmenter, 1);
+    case RunQueue::Admission::refused:
+      break;
   }
-  return append_segments(peer, *segmenter);
+  return DropReason::backlog_full;
 }
 
-DropReason Outbound::append_segments(Peer& peer, const tunio::Segmenter& segmenter) noexcept {
+DropReason Outbound::append(Peer& peer, const tunio::VirtioNetHeader& header,
+                            const tunio::Segmenter& segmenter, std::size_t first_segment) noexcept {
+  if (peer.batch) return batch_packer_.append(peer, header, segmenter, first_segment);
+  if (header == tunio::VirtioNetHeader{} && proto::framing_size(peer.settings.framing) == 0) {
+    return append_plain(peer, segmenter.packet().bytes());
+  }
+  return append_segments(peer, segmenter, first_segment);
+}
+
+DropReason Outbound::append_segments(Peer& peer, const tunio::Segmenter& segmenter,
+                                     std::size_t first_segment) noexcept {
   const auto framing = peer.settings.framing;
-  for (std::size_t i = 0; i < segmenter.count(); ++i) {
+  for (std::size_t i = first_segment; i < segmenter.count(); ++i) {
     const std::size_t size = segmenter.segment_size(i) + proto::framing_size(framing);
     DropReason drop = DropReason::none;
     OutboundRun* const run = run_for(peer, size, drop);
@@ -116,6 +134,7 @@ DropReason Outbound::forward(PeerIndex to, const tunio::TunArrival& packet) noex
 
 DropReason Outbound::send_payload(Peer& to, std::span<const std::byte> payload) noexcept {
   if (to.sending == nullptr || to.batch) return DropReason::not_established;
+  if (!runs_.has_room(to)) return DropReason::backlog_full;
   const auto framing = to.settings.framing;
   const std::size_t size = payload.size() + proto::framing_size(framing);
   DropReason drop = DropReason::none;

@@ -78,7 +78,10 @@ class Outbound {
   proto::DropReason hand_over(const HandoverNote& note, std::span<const std::byte> packet) noexcept;
   proto::DropReason forward(Peer& to, std::span<const std::byte> packet) noexcept;
   proto::DropReason append(Peer& peer, const tunio::TunArrival& arrival) noexcept;
-  proto::DropReason append_segments(Peer& peer, const tunio::Segmenter& segmenter) noexcept;
+  proto::DropReason append(Peer& peer, const tunio::VirtioNetHeader& header,
+                           const tunio::Segmenter& segmenter, std::size_t first_segment) noexcept;
+  proto::DropReason append_segments(Peer& peer, const tunio::Segmenter& segmenter,
+                                    std::size_t first_segment) noexcept;
   proto::DropReason append_plain(Peer& peer, std::span<const std::byte> packet) noexcept;
   OutboundRun* run_for(Peer& peer, std::size_t payload_size, proto::DropReason& drop) noexcept;
 

@@ -16,6 +16,7 @@
 #include "proto/path_mtu.hpp"
 #include "proto/time.hpp"
 #include "vpnd/dataplane/messages.hpp"
+#include "vpnd/dataplane/queue_delay.hpp"
 #include "vpnd/dataplane/unit_assembler.hpp"
 
 namespace vpnd::dataplane {
@@ -59,8 +60,9 @@ struct Peer {
   std::shared_ptr<TrafficCounters> counters;
 
   std::array<std::unique_ptr<KeySlot>, proto::kMaxKeyId + 1> keys;
-  KeySlot* sending = nullptr;        ///< one of `keys`, or none yet
-  std::unique_ptr<BatchLane> batch;  ///< none: stock packets
+  KeySlot* sending = nullptr;                     ///< one of `keys`, or none yet
+  std::unique_ptr<BatchLane> batch;               ///< none: stock packets
+  std::unique_ptr<StreamQueueWatch> queue_watch;  ///< of a peer with a stream
 
   proto::TimePoint last_sent{};
   proto::TimePoint last_received{};  ///< of something authenticated

@@ -4,6 +4,14 @@ namespace vpnd::dataplane {
 
 using proto::DropReason;
 
+namespace {
+
+// A queue this short is no queue: on a slow link the packet that is being sent takes long, and losing the
+// next one would not make it faster.
+constexpr std::size_t kShortQueue = 2 * 1500;
+
+}  // namespace
+
 RunQueue::RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters& drops,
                    const OutboundLimits& limits)
     : io_(io), buffers_(buffers), drops_(drops), limits_(limits) {
@@ -15,12 +23,31 @@ RunQueue::RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters&
   worn_keys_.reserve(limits_.open_runs);
 }
 
+RunQueue::Admission RunQueue::admit(Peer& peer) noexcept {
+  if (!peer.queue_watch) return Admission::whole;
+  if (!has_room(peer)) return Admission::refused;
+  auto& [age, law] = *peer.queue_watch;
+  const std::size_t backlog = io_.stream_backlog(*peer.link.stream);
+  const auto delay = backlog > kShortQueue ? age.age(now_, backlog) : Duration::zero();
+  return law.drops(now_, delay) ? Admission::shortened : Admission::whole;
+}
+
+// What was written in this turn may only look like a backlog: the kernel has not been asked yet.
+bool RunQueue::has_room(const Peer& peer) noexcept {
+  if (!peer.link.stream || fits(peer)) return true;
+  io_.flush();
+  return fits(peer);
+}
+
+// A stream may hold as many buffers as it leaves free, so that a few peers that stand still do not take them
+// all: the first gets half of them, the second a third, and so on.
+bool RunQueue::fits(const Peer& peer) const noexcept {
+  const std::size_t backlog = io_.stream_backlog(*peer.link.stream);
+  return backlog <= limits_.stream_backlog_bytes && backlog <= buffers_.available() * tunio::kBufferSize;
+}
+
 OutboundRun* RunQueue::start(Peer& peer, DropReason& drop) noexcept {
   send(peer);
-  if (peer.link.stream && io_.stream_backlog(*peer.link.stream) > limits_.stream_backlog_bytes) {
-    drop = DropReason::backlog_full;
-    return nullptr;
-  }
   if (free_runs_.empty()) finish();
   tunio::Buffer buffer = buffers_.take();
   if (!buffer) {
@@ -80,6 +107,7 @@ void RunQueue::seal_and_send(Peer& peer) noexcept {
   const std::size_t size = run.wire_size(sealed);
   if (run.kind() == OutboundRun::Kind::frames) {
     io_.write_stream(*peer.link.stream, run.take_buffer(), size);
+    peer.queue_watch->age.add(now_, size);
   } else {
     const auto fragments = peer.batch ? peer.batch->fragments : tunio::Fragments::as_configured;
     io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size(), fragments);

@@ -18,8 +18,10 @@ namespace vpnd::dataplane {
 
 struct OutboundLimits {
   std::size_t open_runs = 64;  ///< peers served in one turn before runs are sent early
-  std::size_t stream_backlog_bytes =
-      std::size_t{512} * 1024;  ///< beyond it a slow TCP peer loses packets, and nobody waits for it
+  /// So many bytes may wait for a TCP peer before the next packet or super-packet; beyond it the peer loses
+  /// what comes, and nobody waits for it. With what one super-packet and the open run add, IoConfig's
+  /// stream_backlog_limit is not reached.
+  std::size_t stream_backlog_bytes = std::size_t{4096 - 256} * 1024;
 };
 
 class RunQueue {
@@ -29,8 +31,21 @@ class RunQueue {
   /// What is sent from now on is sent at this time.
   void begin_turn(proto::TimePoint now) noexcept { now_ = now; }
 
+  /// What may join the queue of a peer.
+  enum class Admission : std::uint8_t {
+    whole,      ///< all of a packet or super-packet
+    shortened,  ///< it without one segment, for the queue stands too long (queue_delay.hpp)
+    refused,    ///< nothing, for the queue is full
+  };
+  /// Asked once for each packet or super-packet, before any of it goes into a run: it is never cut off in the
+  /// middle. To be asked for peers of TCP; the network itself drops what UDP sends too fast.
+  [[nodiscard]] Admission admit(Peer& peer) noexcept;
+
+  /// Whether the queue of a peer is not full; admit() for messages of our own.
+  [[nodiscard]] bool has_room(const Peer& peer) noexcept;
+
   /// An empty run for the peer, in peer.run; the one it had is sealed and sent. The peer has a key to send
-  /// with. Nothing, and why, when the peer's stream is too slow or buffers are short.
+  /// with. Nothing, and why, when buffers are short.
   OutboundRun* start(Peer& peer, proto::DropReason& drop) noexcept;
 
   /// Seals the peer's open run, if it has one, and gives it to the BatchIo.
@@ -58,6 +73,7 @@ class RunQueue {
   };
 
   void note_use_of_path(Peer& peer) noexcept;
+  [[nodiscard]] bool fits(const Peer& peer) const noexcept;
   void seal_and_send(Peer& peer) noexcept;
   void close(Peer& peer) noexcept;
 

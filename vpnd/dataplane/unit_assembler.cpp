@@ -15,6 +15,8 @@ bool is_older(std::uint8_t one, std::uint8_t other) noexcept {
   return static_cast<std::int8_t>(static_cast<std::uint8_t>(one - other)) < 0;
 }
 
+}  // namespace
+
 std::optional<UnitHeaders> parse_headers(const proto::UnitMeta& meta) noexcept {
   tunio::UnitDescription description;
   switch (meta.kind) {
@@ -37,8 +39,6 @@ std::optional<UnitHeaders> parse_headers(const proto::UnitMeta& meta) noexcept {
   description.payload_size = meta.payload_size;
   return UnitHeaders::parse(description, meta.headers);
 }
-
-}  // namespace
 
 AssemblyScratch::AssemblyScratch() : headers_(kHeaders) {
   buffers_.reserve(2 * kHeaders);

@@ -30,6 +30,9 @@
 
 namespace vpnd::dataplane {
 
+/// What a unit says of itself, checked; nothing if it contradicts itself.
+std::optional<tunio::UnitHeaders> parse_headers(const proto::UnitMeta& meta) noexcept;
+
 /// A packet in pieces, the first of which holds its headers. The vectors are valid until the next call of the
 /// assembler, the bytes until the turn's flush.
 struct AssembledPacket {

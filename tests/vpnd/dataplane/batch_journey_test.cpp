@@ -404,6 +404,23 @@ class BatchStreamJourney : public BatchJourney {
     client_stream_ = client_stream;
     server_stream_ = server_stream;
   }
+  // A stream that has stood still for longer than a burst lasts.
+  void let_queue_stand() {
+    client_io.stall_stream(client_stream_);
+    const Bytes packet = Udp{.payload = pattern(5000)}.packet();
+    client_reads(packet);
+    client.now += 10ms;
+    client_reads(packet);
+    client.now += 110ms;
+  }
+  // What comes out at the server once the stream moves again.
+  Written after_the_queue_has_stood() {
+    client_io.resume_stream(client_stream_);
+    client.turn();
+    server_io.stream_gives(server_stream_, client_io.take_stream(client_stream_));
+    return server_writes();
+  }
+
   tunio::StreamId client_stream_, server_stream_;
 };
 
@@ -428,6 +445,68 @@ TEST_F(BatchStreamJourney, SplitsWhatFitsNoFrame) {
   const auto written = server_writes();
   ASSERT_EQ(written.size(), 5U);
   for (const auto& packet : written) EXPECT_EQ(packet.packet, super.packet);
+}
+
+// What comes behind the two packets of let_queue_stand().
+std::vector<Bytes> behind_two(const std::vector<tunio::MemoryIo::WrittenPacket>& written) {
+  auto packets = packets_of(written);
+  EXPECT_GE(packets.size(), 2U);
+  packets.erase(packets.begin(), packets.begin() + 2);
+  return packets;
+}
+
+// What a segmented packet loses: its first segment.
+std::vector<Bytes> without_first(std::vector<Bytes> packets) {
+  packets.erase(packets.begin());
+  return packets;
+}
+
+TEST_F(BatchStreamJourney, LosesOneSegmentOfASuperPacketWhenTheQueueStands) {
+  std::size_t losses = 0;
+  for (const std::size_t size : {1401U, 14000U, 60000U}) {
+    let_queue_stand();
+    EXPECT_EQ(client.dropped(), losses);
+    const SuperPacket super = test::tcp_super_packet(size, 1400);
+    client_reads(super.packet, super.header);
+    EXPECT_EQ(client.dropped(DropReason::backlog_full), ++losses);
+    EXPECT_EQ(behind_two(after_the_queue_has_stood()), without_first(packets_of(super))) << size;
+    client.now += 1h;
+    client_reads(Udp{}.packet());  // the queue is empty: all is forgotten
+    client_io.take_stream(client_stream_);
+  }
+}
+
+TEST_F(BatchStreamJourney, LosesOneDatagramOfASuperPacketWhenTheQueueStands) {
+  let_queue_stand();
+  const SuperPacket super = udp_super_packet(40 * 1200 + 7, 1200);
+  client_reads(super.packet, super.header);
+  EXPECT_EQ(client.dropped(DropReason::backlog_full), 1U);
+  EXPECT_EQ(behind_two(after_the_queue_has_stood()), without_first(packets_of(super)));
+}
+
+TEST_F(BatchStreamJourney, LosesAPacketWhenTheQueueStands) {
+  let_queue_stand();
+  client_reads(Udp{.payload = pattern(900)}.packet());
+  EXPECT_EQ(client.dropped(DropReason::backlog_full), 1U);
+  client_reads(Udp{.payload = pattern(1000)}.packet());
+  EXPECT_EQ(client.dropped(DropReason::backlog_full), 1U) << "one at a time";
+  EXPECT_EQ(packets_of(after_the_queue_has_stood()).size(), 3U);
+}
+
+TEST_F(BatchStreamJourney, RefusesSuperPacketsAsAWholeWhenTheQueueIsFull) {
+  client_io.stall_stream(client_stream_);
+  const SuperPacket super = test::tcp_super_packet(60000, 1400);
+  constexpr std::size_t kSent = 100;
+  for (std::size_t i = 0; i < kSent; ++i) client_reads(super.packet, super.header);
+  const std::size_t refused = client.dropped(DropReason::backlog_full);
+  EXPECT_EQ(client.dropped(), refused);
+  EXPECT_GT(refused, 10U);
+  EXPECT_LE(client_io.stream_backlog(client_stream_), tunio::IoConfig{}.stream_backlog_limit);
+
+  const auto written = after_the_queue_has_stood();
+  ASSERT_EQ(written.size(), kSent - refused);
+  for (const auto& packet : written) EXPECT_EQ(packet.packet, super.packet);
+  EXPECT_EQ(server.dropped(), 0U);
 }
 
 }  // namespace
