@@ -100,6 +100,41 @@ TEST_F(WorkerTest, SaysWhichPathItTook) {
   EXPECT_EQ(worker->data_path(), "in memory");
 }
 
+TEST_F(WorkerTest, AClientProbesThePathAsSoonAsItMaySend) {
+  start();
+  PeerSettings settings;
+  settings.wire_id = proto::PeerId{1};
+  settings.batch = BatchSettings{.body_size = 1448, .ip_overhead = 28};
+  worker->post(AddPeer{kPeer, {kServerAt, std::nullopt}, settings, counters});
+  add_key(0);
+  EXPECT_TRUE(sent().empty()) << "nothing to send with";
+  send_with(0);
+  const auto first = sent();
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].bytes.size(), 1200U);
+  EXPECT_EQ(first[0].to, kServerAt);
+  EXPECT_EQ(first[0].fragments, tunio::Fragments::forbidden);
+
+  const auto elsewhere = test::endpoint("192.0.2.9", 1194);
+  worker->post(MovePeer{kPeer, elsewhere});
+  const auto again = sent();
+  ASSERT_EQ(again.size(), 1U) << "what was learned is void";
+  EXPECT_EQ(again[0].to, elsewhere);
+}
+
+TEST_F(WorkerTest, AServerDoesNotProbeBeforeItHearsTheClient) {
+  WorkerConfig config;
+  config.role = crypto::Role::server;
+  start(std::move(config));
+  PeerSettings settings;
+  settings.wire_id = proto::PeerId{0};
+  settings.batch = BatchSettings{.body_size = 1448, .ip_overhead = 28};
+  worker->post(AddPeer{kPeer, {kServerAt, std::nullopt}, settings, counters});
+  add_key(0);
+  send_with(0);
+  EXPECT_TRUE(sent().empty());
+}
+
 TEST_F(WorkerTest, PassesOnWhatTheFactoryThrows) {
   const auto refuse = [](tunio::IoConfig, std::string&) -> std::unique_ptr<tunio::BatchIo> {
     throw std::runtime_error("no io");
