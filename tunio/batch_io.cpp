@@ -6,22 +6,24 @@
 
 namespace vpnd::tunio {
 
-std::unique_ptr<BatchIo> make_batch_io(IoConfig config, std::string& why) {
-  if (config.engine == Engine::epoll) {
-    why = "epoll, as configured";
-    return std::make_unique<EpollIo>(std::move(config));
-  }
-  const IoCapabilities capabilities = probe_uring();
+EngineChoice choose_engine(Engine wanted, const IoCapabilities& capabilities) {
+  if (wanted == Engine::epoll) return {Engine::epoll, "epoll, as configured"};
   const Capability* const missing = capabilities.missing_for_uring();
   if (missing == nullptr) {
-    why = config.engine == Engine::io_uring ? "io_uring, as configured" : "io_uring";
-    return std::make_unique<UringIo>(std::move(config));
+    return {Engine::io_uring, wanted == Engine::io_uring ? "io_uring, as configured" : "io_uring"};
   }
-  if (config.engine == Engine::io_uring) {
+  if (wanted == Engine::io_uring) {
     throw std::system_error(std::make_error_code(std::errc::not_supported),
                             "io_uring engine: " + missing->reason);
   }
-  why = "epoll, because io_uring is not usable here: " + missing->reason;
+  return {Engine::epoll, "epoll, because io_uring is not usable here: " + missing->reason};
+}
+
+std::unique_ptr<BatchIo> make_batch_io(IoConfig config, std::string& why) {
+  const bool asks_nothing = config.engine == Engine::epoll;
+  EngineChoice choice = choose_engine(config.engine, asks_nothing ? IoCapabilities() : probe_uring());
+  why = std::move(choice.why);
+  if (choice.engine == Engine::io_uring) return std::make_unique<UringIo>(std::move(config));
   return std::make_unique<EpollIo>(std::move(config));
 }
 

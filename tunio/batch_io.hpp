@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -175,11 +176,23 @@ struct IoConfig {
   Offload tun_multishot = Offload::on;     // io_uring multishot read on tun
   std::size_t tun_slots = 64;              // reads from tun in one turn; rounded up to a power of two
   std::size_t net_slots = 64;              // runs and stream reads in one turn; rounded up to a power of two
-  std::size_t udp_queue_runs = 128;        // runs that wait for a full socket buffer
-  std::size_t max_frame_size = kMaxFrameSize;  // on streams; a longer one ends the stream
+  std::chrono::microseconds hold{0};       // once a packet has arrived, wait so long for more
+  std::function<void(std::chrono::microseconds)> pause = {};  // how that is waited; empty: asleep
+  std::size_t udp_queue_runs = 128;                           // runs that wait for a full socket buffer
+  std::size_t max_frame_size = kMaxFrameSize;                 // on streams; a longer one ends the stream
   std::size_t stream_backlog_limit =
       std::size_t{4} * 1024 * 1024;  // bytes per stream, a bound for memory, not a queue policy
 };
+
+struct IoCapabilities;
+
+/// Which engine is taken of those that may be asked for, and for the log why. Throws std::system_error when
+/// Engine::io_uring was asked for and is not to be had.
+struct EngineChoice {
+  Engine engine = Engine::epoll;
+  std::string why;
+};
+EngineChoice choose_engine(Engine wanted, const IoCapabilities& capabilities);
 
 /// Makes the engine asked for; `automatic` prefers io_uring and falls back to epoll where the kernel or a
 /// sandbox refuses it. `why` becomes one line for the log: what was chosen and why. Throws std::system_error

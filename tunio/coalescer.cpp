@@ -51,8 +51,9 @@ VirtioNetHeader partial_header(std::span<const std::byte> packet) noexcept {
   return header;
 }
 
-Coalescer::Coalescer(UdpMerging udp_merging, std::size_t capacity)
+Coalescer::Coalescer(UdpMerging udp_merging, std::size_t capacity, TcpMerging tcp_merging)
     : udp_merging_(udp_merging),
+      tcp_merging_(tcp_merging),
       capacity_(std::clamp<std::size_t>(capacity, 1, kCapacityMax)),
       hash_seed_(random_seed()),
       slots_(std::bit_ceil(capacity_ * 2)) {
@@ -65,8 +66,7 @@ Coalescer::Coalescer(UdpMerging udp_merging, std::size_t capacity)
 bool Coalescer::add(std::span<std::byte> packet, InnerChecksum checksum) noexcept {
   if (is_full()) return false;
   Classified classified = classify_packet(packet);
-  const bool is_udp = !classified.traits.is_tcp;
-  if (classified.packet_class == PacketClass::candidate && (!is_udp || udp_merging_ == UdpMerging::on)) {
+  if (classified.packet_class == PacketClass::candidate && merges(classified.traits)) {
     take_candidate(packet, classified.traits, checksum);
     return true;
   }

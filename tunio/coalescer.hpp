@@ -30,11 +30,14 @@ class Coalescer {
  public:
   // Whether tun takes UDP super-packets (USO4 and USO6).
   enum class UdpMerging : std::uint8_t { off, on };
+  // Whether super-packets of TCP are wanted; every kernel takes them.
+  enum class TcpMerging : std::uint8_t { off, on };
 
   static constexpr std::size_t kDefaultCapacity = 1024;
 
   // `capacity` is the number of packets that fit between two calls of clear(), at most 32,768.
-  explicit Coalescer(UdpMerging udp_merging, std::size_t capacity = kDefaultCapacity);
+  explicit Coalescer(UdpMerging udp_merging, std::size_t capacity = kDefaultCapacity,
+                     TcpMerging tcp_merging = TcpMerging::on);
 
   // Takes one packet (exactly its bytes, no trailer). They are borrowed, and their headers may be changed,
   // until clear(). What is not a mergeable packet, malformed ones included, passes through unchanged. Returns
@@ -113,7 +116,12 @@ class Coalescer {
   static bool fits_before(const Item& item, const PacketTraits& traits) noexcept;
   static void patch_headers(Item& item) noexcept;
 
+  bool merges(const PacketTraits& traits) const noexcept {
+    return traits.is_tcp ? tcp_merging_ == TcpMerging::on : udp_merging_ == UdpMerging::on;
+  }
+
   const UdpMerging udp_merging_;
+  const TcpMerging tcp_merging_;
   const std::size_t capacity_;
   const std::uint64_t hash_seed_;
   std::uint32_t generation_ = 1;

@@ -26,6 +26,7 @@ class EpollIo final : public KernelIo {
 
   void release_slots(const ArrivalLists& lists) noexcept override;
   void gather(ArrivalLists& lists, std::chrono::nanoseconds timeout) override;
+  void gather_more(ArrivalLists& lists) override { gather(lists, std::chrono::nanoseconds::zero()); }
   void write_packet(ArrivalLists& lists, const TunWrite& write, std::size_t size) override;
   void send_all(ArrivalLists& lists) override;
   void attach_tun() override;

@@ -108,10 +108,18 @@ IoCapabilities probe_uring() {
   return result;
 }
 
-IoCapabilities probe_io() {
-  IoCapabilities result = probe_uring();
+IoCapabilities probe_udp() {
+  IoCapabilities result;
   result.udp_segment = try_udp_option(UDP_SEGMENT, "Linux before 4.18");
   result.udp_gro = try_udp_option(UDP_GRO, "Linux before 5.0");
+  return result;
+}
+
+IoCapabilities probe_io() {
+  IoCapabilities result = probe_uring();
+  const IoCapabilities udp = probe_udp();
+  result.udp_segment = udp.udp_segment;
+  result.udp_gro = udp.udp_gro;
   probe_tun(result);
   return result;
 }

@@ -31,6 +31,9 @@ struct IoCapabilities {
 /// Only io_uring and what belongs to it: what make_batch_io() asks.
 IoCapabilities probe_uring();
 
+/// Only what UDP sockets can do.
+IoCapabilities probe_udp();
+
 /// Tries everything; opens and closes descriptors of its own, and a tun device that vanishes again.
 IoCapabilities probe_io();
 

@@ -1,11 +1,13 @@
 #include "tunio/kernel_io.hpp"
 
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "tunio/tcp_socket.hpp"
@@ -17,12 +19,15 @@ namespace {
 IoConfig checked(IoConfig config) {
   config.tun_slots = std::bit_ceil(std::clamp<std::size_t>(config.tun_slots, 2, 1024));
   config.net_slots = std::bit_ceil(std::clamp<std::size_t>(config.net_slots, 2, 1024));
+  if (!config.pause) config.pause = [](std::chrono::microseconds time) { std::this_thread::sleep_for(time); };
   config.max_frame_size = std::clamp<std::size_t>(config.max_frame_size, 1, kMaxFrameSize);
   return config;
 }
 
 // Longer waits are waits without limit: a point of time that far off might not be representable.
 constexpr std::chrono::hours kLongestWait{24};
+
+constexpr unsigned long kTimerSlack = 1000;  // ns
 
 bool means_device_is_gone(int error) noexcept {
   return error == EBADFD || error == ENODEV || error == EBADF;
@@ -41,6 +46,8 @@ KernelIo::KernelIo(IoConfig config)
       gathering_(config_.tun_slots, config_.net_slots) {
   if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
   sender_.set_socket(config_.udp.get());
+  // The kernel may round a sleep up by 50 µs otherwise. This thread is the one that waits.
+  if (config_.hold.count() > 0) ::prctl(PR_SET_TIMERSLACK, kTimerSlack, 0, 0, 0);
 }
 
 const Arrivals& KernelIo::wait(std::chrono::nanoseconds timeout) {
@@ -50,8 +57,17 @@ const Arrivals& KernelIo::wait(std::chrono::nanoseconds timeout) {
   if (has_work()) send_all(published_);
   if (timeout > kLongestWait) timeout = std::chrono::nanoseconds::max();
   gather(published_, timeout);
+  if (config_.hold.count() > 0) hold();
   arrivals_ = published_.view();
   return arrivals_;
+}
+
+// A larger batch for a later answer: what comes while we sleep costs no turn of its own.
+void KernelIo::hold() {
+  const bool has_packets = !published_.tun.empty() || !published_.udp.empty() || !published_.streams.empty();
+  if (!has_packets) return;
+  config_.pause(config_.hold);
+  gather_more(published_);
 }
 
 void KernelIo::recycle(ArrivalLists& lists) {

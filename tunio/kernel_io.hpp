@@ -36,6 +36,8 @@ class KernelIo : public BatchIo {
   /// Adds to `lists` what has arrived. Blocks for the first thing up to `timeout`; not at all when that is
   /// zero or `lists` holds something already.
   virtual void gather(ArrivalLists& lists, std::chrono::nanoseconds timeout) = 0;
+  /// The same without blocking, whatever `lists` holds.
+  virtual void gather_more(ArrivalLists& lists) = 0;
   /// Writes one packet, or queues it for send_all(). `write` fits the limits and there is a device.
   virtual void write_packet(ArrivalLists& lists, const TunWrite& write, std::size_t size) = 0;
   /// Hands all queued tun writes, runs and frames to the kernel; may add arrivals to `lists` on the way.
@@ -83,6 +85,8 @@ class KernelIo : public BatchIo {
   StreamTable streams_;
 
  private:
+  void hold();
+
   bool tun_usable_;
   bool udp_usable_;
   ArrivalLists published_;

@@ -100,6 +100,14 @@ void UringIo::gather(ArrivalLists& lists, std::chrono::nanoseconds timeout) {
   counters_.system_calls += ring_.take_enters();
 }
 
+void UringIo::gather_more(ArrivalLists& lists) {
+  ring_.submit_and_look();
+  collect(lists);
+  if (has_work()) send_all(lists);
+  arm();
+  counters_.system_calls += ring_.take_enters();
+}
+
 void UringIo::attach_stream(Stream& stream) {
   streams_to_arm_.push_back(stream.id);
 }

@@ -46,6 +46,7 @@ class UringIo final : public KernelIo {
 
   void release_slots(const ArrivalLists& lists) noexcept override;
   void gather(ArrivalLists& lists, std::chrono::nanoseconds timeout) override;
+  void gather_more(ArrivalLists& lists) override;
   void write_packet(ArrivalLists& lists, const TunWrite& write, std::size_t size) override;
   void send_all(ArrivalLists& lists) override;
   bool has_work() noexcept override { return tun_writes_ > 0 || KernelIo::has_work(); }

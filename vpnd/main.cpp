@@ -21,6 +21,7 @@
 #include "vpnd/config/help.hpp"
 #include "vpnd/config/load.hpp"
 #include "vpnd/control/client.hpp"
+#include "vpnd/control/data_path.hpp"
 #include "vpnd/control/logging.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server.hpp"
@@ -201,6 +202,11 @@ int run(const std::vector<std::string>& arguments) {
       return 0;
     case config::Action::show_version:
       fmt::print("vpnd " VPND_VERSION " " VPND_PLATFORM "\n");
+      return 0;
+    case config::Action::show_capabilities:
+      control::choose_aead_backend(loaded.options.batch.aead);
+      fmt::print("{}", control::capabilities_report(loaded.options.batch,
+                                                    control::probe_capabilities(loaded.options)));
       return 0;
     case config::Action::check_config:
       fmt::print("{}", config::check_report(loaded));

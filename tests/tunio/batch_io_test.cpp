@@ -101,6 +101,61 @@ TEST_P(BatchIoTest, HandsOutWhatPiledUpInOrderAndInFewTurns) {
   EXPECT_LT(io_->counters().waits, 6u);
 }
 
+// ---- hold ----
+
+class HoldingIoTest : public BothEngines {
+ protected:
+  void SetUp() override {
+    BothEngines::SetUp();
+    if (IsSkipped()) return;
+    IoConfig config;
+    config.tun = std::move(tun_.device);
+    config.tun_slots = 4;
+    config.hold = 50us;
+    config.pause = [this](std::chrono::microseconds time) {
+      EXPECT_EQ(time, 50us);
+      ++pauses_;
+      for (unsigned i = 0; i < come_meanwhile_; ++i) tun_.gives({}, pattern(100, 1 + i));
+    };
+    io_ = make(std::move(config));
+  }
+
+  FakeTun tun_;
+  std::unique_ptr<BatchIo> io_;
+  unsigned come_meanwhile_ = 0;
+  int pauses_ = 0;
+};
+
+TEST_P(HoldingIoTest, TakesWhatComesWhileItWaitsAfterTheFirstPacket) {
+  come_meanwhile_ = 2;
+  tun_.gives({}, pattern(100, 0));
+  const Arrivals& arrivals = io_->wait(kPatience);
+  EXPECT_EQ(pauses_, 1);
+  ASSERT_EQ(arrivals.tun.size(), 3u);
+  for (unsigned i = 0; i < 3; ++i) EXPECT_EQ(to_bytes(arrivals.tun[i].packet), pattern(100, i)) << i;
+}
+
+TEST_P(HoldingIoTest, LeavesForTheNextTurnWhatItHasNoSlotsFor) {
+  come_meanwhile_ = 9;  // 4 slots
+  tun_.gives({}, pattern(100, 0));
+  unsigned taken = 0;
+  while (taken < 10) {
+    const Arrivals& arrivals = io_->wait(kPatience);
+    ASSERT_FALSE(arrivals.tun.empty());
+    for (const TunArrival& arrival : arrivals.tun) EXPECT_EQ(to_bytes(arrival.packet), pattern(100, taken++));
+    come_meanwhile_ = 0;
+  }
+}
+
+TEST_P(HoldingIoTest, DoesNotWaitForAWakeOrForNothing) {
+  EXPECT_TRUE(io_->wait(0ns).empty());
+  io_->wake();
+  EXPECT_TRUE(io_->wait(kPatience).woken);
+  EXPECT_EQ(pauses_, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, HoldingIoTest, ::testing::Values(Engine::io_uring, Engine::epoll), engine_name);
+
 TEST_P(BatchIoTest, GoesOnAfterMorePacketsThanItHasSlots) {
   constexpr unsigned kCount = 60;  // 16 slots
   for (unsigned i = 0; i < kCount; ++i) tun_.gives({}, pattern(1000, i));

@@ -167,5 +167,14 @@ TEST(CoalescerRules, DoNotMergeUdpForATunThatCannotTakeIt) {
   EXPECT_EQ(coalescer.finish().size(), 2U);
 }
 
+TEST(CoalescerRules, DoNotMergeTcpWhereThatIsNotWanted) {
+  Coalescer coalescer(Coalescer::UdpMerging::on, Coalescer::kDefaultCapacity, Coalescer::TcpMerging::off);
+  Bytes one = Tcp{.sequence = 1, .payload = pattern(100)}.packet();
+  Bytes two = Tcp{.sequence = 101, .payload = pattern(100)}.packet();
+  ASSERT_TRUE(coalescer.add(one, InnerChecksum::unverified));
+  ASSERT_TRUE(coalescer.add(two, InnerChecksum::unverified));
+  EXPECT_EQ(coalescer.finish().size(), 2U);
+}
+
 }  // namespace
 }  // namespace vpnd::tunio

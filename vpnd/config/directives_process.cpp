@@ -120,6 +120,8 @@ constexpr Directive kDirectives[] = {
      "make a key: tls-auth, tls-crypt, tls-crypt-v2-server, tls-crypt-v2-client, auth-token"},
     {"version", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_version>,
      "", "print the version, and exit"},
+    {"capabilities", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_capabilities>,
+     "", "say what kernel, CPU and libraries offer and what would be used of it, and exit"},
     {"help", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_help>,
      "", "print this, and exit"},
     {"ignore-unknown-option", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, handled_by_interpreter,

@@ -71,6 +71,7 @@ Loaded load(std::span<const std::string> arguments, const ReadFile& read_file) {
   const Action action = draft.options.process.action;
   if (action == Action::show_help || action == Action::show_version) return {std::move(draft.options), {}};
   throw_if_any(interpreter.errors());
+  if (action == Action::show_capabilities) return {std::move(draft.options), {}};
 
   make_directory_absolute(draft.options.process.directory);
   if (action == Action::generate_key) {

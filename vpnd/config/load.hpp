@@ -27,7 +27,8 @@ struct Loaded {
 
 // `arguments` is the command line without the program's name: `--name value…` words, or one lone file name.
 // Throws ConfigError, with a line for every fault found.
-// With Action::show_help, show_version and generate_key, nothing else is required of the options.
+// With Action::show_help, show_version, show_capabilities and generate_key, nothing else is required of the
+// options.
 Loaded load(std::span<const std::string> arguments, const ReadFile& read_file = read_from_disk);
 
 // `vpnd --check-config FILE` says this on success: role, addresses, then one line per warning.

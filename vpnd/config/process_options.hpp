@@ -14,7 +14,14 @@
 
 namespace vpnd::config {
 
-enum class Action : std::uint8_t { run, show_help, show_version, check_config, generate_key };
+enum class Action : std::uint8_t {
+  run,
+  show_help,
+  show_version,
+  show_capabilities,
+  check_config,
+  generate_key
+};
 
 enum class KeyType : std::uint8_t {
   tls_auth,
@@ -68,11 +75,20 @@ struct AeadOptions {
 
 inline constexpr unsigned kMaxWorkers = 16;
 
+// What the kernel could do for whole batches; each may have faults somewhere, so each has a switch.
+struct OffloadOptions {
+  bool udp_gso = true;  // one system call sends a run of datagrams
+  bool udp_gro = true;  // one system call receives a run of datagrams
+  bool tun_tso = true;  // super-packets of TCP to and from tun
+  bool tun_uso = true;  // super-packets of UDP to and from tun; needs tun_tso
+};
+
 struct BatchOptions {
-  bool channel = true;  // offer the batch channel to peers that know it
-  std::size_t size_bytes = 65536;
-  unsigned packets = 256;
-  std::chrono::microseconds hold{0};
+  bool channel = true;                // offer the batch channel to peers that know it
+  std::size_t size_bytes = 65536;     // most bytes that leave with one system call
+  unsigned packets = 64;              // most reads from tun, and receives from the network, in one turn
+  std::chrono::microseconds hold{0};  // between the first arrival and a look at what has come since
+  OffloadOptions offloads;
   std::optional<unsigned> workers;         // absent: auto
   std::optional<unsigned> crypto_threads;  // absent: auto
   IoBackend io = IoBackend::automatic;

@@ -65,10 +65,13 @@ void Client::start(InstanceObserver& observer) {
     config.io = io_config(options_, std::move(queue), {});
     config.inbound.udp_merging =
         tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+    config.inbound.tcp_merging = options_.batch.offloads.tun_tso ? tunio::Coalescer::TcpMerging::on
+                                                                 : tunio::Coalescer::TcpMerging::off;
+    config.outbound.run_bytes = options_.batch.size_bytes;
   }
   share_crypto_pool(configs, options_);
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
-  spdlog::info("data path: {}", data_plane_->describe());
+  spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
   tick();
   connect_after(std::chrono::seconds::zero());
 }

@@ -147,7 +147,7 @@ void Server::start(InstanceObserver& observer) {
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
                                         .ciphers = ciphers_});
   data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
-  spdlog::info("data path: {}", data_plane_->describe());
+  spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
 
   for (tunio::UniqueFd& socket : listening_) {
     acceptors_.push_back(
@@ -174,6 +174,9 @@ std::vector<dataplane::WorkerConfig> Server::worker_configs() {
     config.inbound.client_to_client = options_.server.client_to_client;
     config.inbound.udp_merging =
         tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+    config.inbound.tcp_merging = options_.batch.offloads.tun_tso ? tunio::Coalescer::TcpMerging::on
+                                                                 : tunio::Coalescer::TcpMerging::off;
+    config.outbound.run_bytes = options_.batch.size_bytes;
   }
   share_crypto_pool(configs, options_);
   return configs;

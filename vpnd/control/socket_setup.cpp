@@ -97,6 +97,7 @@ std::vector<tunio::UniqueFd> open_udp_listener(const config::Options& options,
   tunio::UdpOptions udp;
   set_listening(udp, options, listener, kSocketBuffer);
   udp.mtu_discovery = mtu_discovery(options.link.mtu_discovery);
+  udp.gro = options.batch.offloads.udp_gro;
   return tunio::open_udp_group(udp, static_cast<unsigned>(workers), kByPeerId);
 }
 
@@ -111,6 +112,7 @@ tunio::UdpOptions udp_options(const config::Options& options, const config::Remo
   tunio::UdpOptions udp;
   set_client(udp, options, remote, server, kSocketBuffer);
   udp.mtu_discovery = mtu_discovery(remote.link.mtu_discovery);
+  udp.gro = options.batch.offloads.udp_gro;
   if (!remote.link.accept_any_source) udp.remote = server;
   return udp;
 }
@@ -124,21 +126,28 @@ tunio::SocketOptions tcp_options(const config::Options& options, const config::R
   return tcp;
 }
 
+tunio::Engine engine(config::IoBackend wanted) noexcept {
+  switch (wanted) {
+    case config::IoBackend::automatic:
+      return tunio::Engine::automatic;
+    case config::IoBackend::uring:
+      return tunio::Engine::io_uring;
+    case config::IoBackend::epoll:
+      return tunio::Engine::epoll;
+  }
+  return tunio::Engine::automatic;
+}
+
 tunio::IoConfig io_config(const config::Options& options, tunio::UniqueFd tun, tunio::UniqueFd udp) {
   tunio::IoConfig io;
   io.tun = std::move(tun);
   io.udp = std::move(udp);
-  switch (options.batch.io) {
-    case config::IoBackend::automatic:
-      io.engine = tunio::Engine::automatic;
-      break;
-    case config::IoBackend::uring:
-      io.engine = tunio::Engine::io_uring;
-      break;
-    case config::IoBackend::epoll:
-      io.engine = tunio::Engine::epoll;
-      break;
-  }
+  const config::BatchOptions& batch = options.batch;
+  io.engine = engine(batch.io);
+  io.udp_segmentation = batch.offloads.udp_gso ? tunio::Offload::on : tunio::Offload::off;
+  io.tun_slots = batch.packets;
+  io.net_slots = batch.packets;
+  io.hold = batch.hold;
   return io;
 }
 

@@ -28,6 +28,7 @@ tunio::UdpOptions udp_options(const config::Options& options, const config::Remo
 tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
                                  const tunio::Endpoint& server);
 
+tunio::Engine engine(config::IoBackend wanted) noexcept;
 tunio::IoConfig io_config(const config::Options& options, tunio::UniqueFd tun, tunio::UniqueFd udp);
 
 /// One line for the log.

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "vpnd/config/worker_count.hpp"
+#include "vpnd/control/data_path.hpp"
 #include "vpnd/host/bypass_addresses.hpp"
 #include "vpnd/host/process.hpp"
 
@@ -23,6 +24,8 @@ tunio::TunDevice open_device(const config::Options& options) {
   tun.name = options.tunnel.device;
   tun.queue_length = options.tunnel.transmit_queue.value_or(0);
   tun.queues = config::worker_count(options, std::thread::hardware_concurrency());
+  tun.segmentation = options.batch.offloads.tun_tso;
+  tun.udp_segmentation = tun.segmentation && options.batch.offloads.tun_uso;
   try {
     return tunio::TunDevice::open(tun);
   } catch (const std::system_error& error) {
@@ -79,6 +82,17 @@ TunnelDevice::~TunnelDevice() {
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
   }
+}
+
+std::string TunnelDevice::describe_data_path(const std::string& event_loops) const {
+  const auto offered = [](bool had) { return tunio::Capability{had, had ? "" : "the kernel has none"}; };
+  const tunio::IoCapabilities udp = tunio::probe_udp();
+  return control::describe_data_path(options_.batch,
+                                     {.event_loop = event_loops,
+                                      .tun_segmentation = offered(tun_.segmentation()),
+                                      .tun_udp_segmentation = offered(tun_.udp_segmentation()),
+                                      .udp_segment = udp.udp_segment,
+                                      .udp_gro = udp.udp_gro});
 }
 
 void TunnelDevice::bring_up(const TunnelPlan& plan) {

@@ -41,6 +41,8 @@ class TunnelDevice {
   std::size_t queue_count() const noexcept { return queue_count_; }
   /// The descriptors for the workers; once.
   std::vector<tunio::UniqueFd> take_queues() { return std::move(tun_.queues()); }
+  /// For the log: this device, UDP sockets and the event loops (which are named).
+  std::string describe_data_path(const std::string& event_loops) const;
 
   /// Link, addresses, `up`, routes, `route-up`, in this order. Throws std::runtime_error when the tunnel
   /// cannot be used; a route that cannot be set is only warned of, as in stock.

@@ -50,7 +50,7 @@ Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, tunio
       drops_(drops),
       observer_(observer),
       policy_(policy),
-      coalescer_(policy.udp_merging) {}
+      coalescer_(policy.udp_merging, tunio::Coalescer::kDefaultCapacity, policy.tcp_merging) {}
 
 void Inbound::receive(std::span<const tunio::UdpArrival> runs, proto::TimePoint now) noexcept {
   now_ = now;

@@ -24,6 +24,7 @@ namespace vpnd::dataplane {
 struct InboundPolicy {
   bool client_to_client = false;  ///< hand packets for another peer straight to it, instead of to tun
   tunio::Coalescer::UdpMerging udp_merging = tunio::Coalescer::UdpMerging::off;
+  tunio::Coalescer::TcpMerging tcp_merging = tunio::Coalescer::TcpMerging::on;
 };
 
 /// What inbound packets give rise to besides packets. Called on the worker's thread.

@@ -20,7 +20,8 @@ void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead,
 
 bool OutboundRun::takes(std::size_t payload_size) const noexcept {
   const std::size_t record_size = overhead_ + payload_size;
-  if (count_ == records_.size() || used_ + prefix_size() + record_size > size_limit()) return false;
+  const std::size_t limit = count_ == 0 ? hard_limit() : size_limit();
+  if (count_ == records_.size() || used_ + prefix_size() + record_size > limit) return false;
   if (kind_ == Kind::frames || count_ == 0) return true;
   return !closed_ && record_size <= datagram_size_;
 }

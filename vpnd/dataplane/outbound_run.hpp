@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -22,6 +23,11 @@ namespace vpnd::dataplane {
 class OutboundRun {
  public:
   enum class Kind : std::uint8_t { datagrams, frames };
+
+  static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1) / 2;
+
+  /// `byte_limit` (batch-size) bounds the bytes of several records; one packet that is larger goes alone.
+  explicit OutboundRun(std::size_t byte_limit = kNoLimit) noexcept : byte_limit_(byte_limit) {}
 
   /// `overhead` and `payload_offset` as the key's sealer has them.
   void start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead, std::size_t payload_offset) noexcept;
@@ -62,10 +68,15 @@ class OutboundRun {
  private:
   [[nodiscard]] std::byte* end() const noexcept { return buffer_.data() + used_; }
   [[nodiscard]] std::size_t prefix_size() const noexcept { return kind_ == Kind::frames ? 2 : 0; }
-  [[nodiscard]] std::size_t size_limit() const noexcept {
+  // What one system call, or one frame, can hold.
+  [[nodiscard]] std::size_t hard_limit() const noexcept {
     return kind_ == Kind::frames ? 2 + tunio::kMaxFrameSize : tunio::kMaxRunBytes;
   }
+  [[nodiscard]] std::size_t size_limit() const noexcept {
+    return std::min(hard_limit(), byte_limit_ + prefix_size());
+  }
 
+  const std::size_t byte_limit_;
   tunio::Buffer buffer_;
   Kind kind_ = Kind::datagrams;
   std::size_t overhead_ = 0;

@@ -16,7 +16,7 @@ RunQueue::RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters&
                    const OutboundLimits& limits)
     : io_(io), buffers_(buffers), drops_(drops), limits_(limits) {
   for (std::size_t i = 0; i < limits_.open_runs; ++i) {
-    runs_.push_back(std::make_unique<OutboundRun>());
+    runs_.push_back(std::make_unique<OutboundRun>(limits_.run_bytes));
     free_runs_.push_back(runs_.back().get());
   }
   open_.reserve(limits_.open_runs);

@@ -17,7 +17,8 @@
 namespace vpnd::dataplane {
 
 struct OutboundLimits {
-  std::size_t open_runs = 64;  ///< peers served in one turn before runs are sent early
+  std::size_t run_bytes = OutboundRun::kNoLimit;  ///< of a run with several records
+  std::size_t open_runs = 64;                     ///< peers served in one turn before runs are sent early
   /// So many bytes may wait for a TCP peer before the next packet or super-packet; beyond it the peer loses
   /// what comes, and nobody waits for it. With what one super-packet and the open run add, IoConfig's
   /// stream_backlog_limit is not reached.

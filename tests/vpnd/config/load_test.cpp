@@ -204,9 +204,6 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
       {"passtos",
        "test.conf:6: \"passtos\": not yet supported by vpnd: the TOS field of inner packets is not copied to "
        "the outer ones"},
-      {"batch-size 9000", "test.conf:6: \"batch-size\": accepted, without effect yet"},
-      {"batch-packets 16", "test.conf:6: \"batch-packets\": accepted, without effect yet"},
-      {"batch-hold 50", "test.conf:6: \"batch-hold\": accepted, without effect yet"},
       {"crypto-threads 2", "test.conf:6: \"crypto-threads\": accepted, without effect yet"},
       {"workers 4", ""},
       {"cipher AES-256-CBC", ""},  // most providers say so; it is only announced
@@ -310,6 +307,10 @@ TEST(CommandLine, NeedsDashesBeforeDirectives) {
 TEST(CommandLine, KnowsWhatToDoWithoutAConfiguration) {
   EXPECT_EQ(load_words({"--help"}).options.process.action, Action::show_help);
   EXPECT_EQ(load_words({"--version"}).options.process.action, Action::show_version);
+  const Options options = load_words({"--capabilities", "--udp-gso", "off"}).options;
+  EXPECT_EQ(options.process.action, Action::show_capabilities);
+  EXPECT_FALSE(options.batch.offloads.udp_gso);
+  EXPECT_THROW(load_words({"--capabilities", "--udp-gso", "maybe"}), ConfigError);
   EXPECT_THROW(load_words({}), ConfigError);
 }
 
@@ -344,6 +345,31 @@ TEST(Load, OffersTheBatchChannelUnlessToldNotTo) {
   EXPECT_FALSE(client_with("batch-channel off\n").batch.channel);
   EXPECT_EQ(error_of(std::string(kClient) + "batch-channel yes\n"),
             "test.conf:6: \"yes\": not a value of batch-channel; it takes on, off");
+}
+
+TEST(Load, TunesBatchesAndSwitchesOffloads) {
+  const BatchOptions standard = client_with("").batch;
+  EXPECT_EQ(standard.size_bytes, 65536u);
+  EXPECT_EQ(standard.packets, 64u);
+  EXPECT_EQ(standard.hold.count(), 0);
+  EXPECT_TRUE(standard.offloads.udp_gso && standard.offloads.udp_gro && standard.offloads.tun_tso &&
+              standard.offloads.tun_uso);
+
+  const BatchOptions tuned =
+      client_with(
+          "batch-size 9000\nbatch-packets 16\nbatch-hold 50\nudp-gso off\nudp-gro off\n"
+          "tun-tso off\ntun-uso off\n")
+          .batch;
+  EXPECT_EQ(tuned.size_bytes, 9000u);
+  EXPECT_EQ(tuned.packets, 16u);
+  EXPECT_EQ(tuned.hold, std::chrono::microseconds(50));
+  EXPECT_FALSE(tuned.offloads.udp_gso || tuned.offloads.udp_gro || tuned.offloads.tun_tso ||
+               tuned.offloads.tun_uso);
+  EXPECT_EQ(
+      warnings_of(std::string(kClient) + "batch-size 9000\nbatch-packets 16\nbatch-hold 50\ntun-uso off\n"),
+      "");
+  EXPECT_EQ(error_of(std::string(kClient) + "batch-packets 1\n"),
+            "test.conf:6: \"1\": out of range; batch-packets takes 2 to 1024");
 }
 
 TEST(Load, ReadsFromTheDisk) {

@@ -51,6 +51,20 @@ TEST_F(OutboundRunTest, TakesAtMostTheBytesOfOneSystemCall) {
   }
 }
 
+TEST(OutboundRunLimit, TakesNoSecondRecordBeyondIt) {
+  tunio::BufferPool pool(1);
+  for (const auto kind : {OutboundRun::Kind::datagrams, OutboundRun::Kind::frames}) {
+    OutboundRun run(2000);
+    run.start(pool.take(), kind, 24, 24);
+    ASSERT_TRUE(run.takes(3000));  // alone it may be larger
+    ASSERT_TRUE(run.takes(900));
+    run.add_in_place(900);
+    ASSERT_TRUE(run.takes(900));
+    run.add_in_place(900);
+    EXPECT_FALSE(run.takes(900));
+  }
+}
+
 TEST_F(OutboundRunTest, LaysDatagramsBackToBack) {
   start(OutboundRun::Kind::datagrams);
   add(10);
