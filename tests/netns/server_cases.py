@@ -170,6 +170,18 @@ def a_wrong_password_is_told_to_the_client(star: Star) -> None:
 
 
 @case
+def the_tunnel_works_with_every_offload_off_and_small_batches(star: Star) -> None:
+    tuning = ("udp-gso off", "udp-gro off", "tun-tso off", "tun-uso off", "batch-size 1500", "batch-packets 4",
+              "batch-hold 50")
+    lines = [f"setenv opt {line}" for line in tuning]  # OpenVPN passes them by
+    star.start_server(*lines)
+    client = star.connect_client(1, *lines)
+    check_connected(client)
+    ends = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    bulk_both_ways(star.lab, *ends, 1 << 22)
+
+
+@case
 def an_answer_that_is_put_off_is_waited_for(star: Star) -> None:
     star.start_server("verify-client-cert none", "script-security 2",
                       f"auth-user-pass-verify {_late_password_script(star, answer=1)} via-file")
