@@ -7,7 +7,7 @@ ArrivalLists::ArrivalLists(std::size_t tun_capacity, std::size_t net_capacity) {
   tun_slots.reserve(tun_capacity);
   udp.reserve(net_capacity);
   streams.reserve(2 * net_capacity);  // a chunk gives a joined frame and the whole ones
-  chunked.reserve(net_capacity);
+  joined.resize(net_capacity);
   net_slots.reserve(net_capacity);
   closed.reserve(net_capacity);
 }
@@ -22,10 +22,6 @@ Arrivals ArrivalLists::view() const noexcept {
           .udp_failure = udp_failure};
 }
 
-void ArrivalLists::settle_chunks() {
-  for (Stream* const stream : chunked) stream->framing.release();
-}
-
 void ArrivalLists::clear() noexcept {
   tun.clear();
   udp.clear();
@@ -36,14 +32,16 @@ void ArrivalLists::clear() noexcept {
   udp_failure.clear();
   tun_slots.clear();
   net_slots.clear();
-  chunked.clear();
+  joined_used = 0;
   ended.clear();
 }
 
 bool ArrivalLists::add_chunk(Stream& stream, std::span<std::byte> chunk) {
-  const StreamFraming::Frames frames = stream.framing.accept(chunk);
-  chunked.push_back(&stream);
-  if (!frames.joined.empty()) streams.push_back({stream.id, frames.joined});
+  const StreamFraming::Frames frames = stream.framing.accept(chunk, joined[joined_used]);
+  if (!frames.joined.empty()) {
+    streams.push_back({stream.id, frames.joined});
+    ++joined_used;
+  }
   if (!frames.whole.empty()) streams.push_back({stream.id, frames.whole});
   return !frames.bad_length;
 }
@@ -51,7 +49,6 @@ bool ArrivalLists::add_chunk(Stream& stream, std::span<std::byte> chunk) {
 void ArrivalLists::forget(StreamId stream) {
   std::erase_if(streams, [&](const StreamArrival& arrival) { return arrival.stream == stream; });
   std::erase_if(closed, [&](const StreamClosed& end) { return end.stream == stream; });
-  std::erase_if(chunked, [&](const Stream* chunk_owner) { return chunk_owner->id == stream; });
 }
 
 }  // namespace vpnd::tunio

@@ -16,8 +16,6 @@ struct ArrivalLists {
 
   Arrivals view() const noexcept;
   bool empty() const noexcept { return view().empty(); }
-  /// Streams keep the unfinished ends of their chunks, so that the slots may be used again.
-  void settle_chunks();
   /// Everything out.
   void clear() noexcept;
 
@@ -36,8 +34,9 @@ struct ArrivalLists {
 
   std::vector<std::uint16_t> tun_slots;
   std::vector<std::uint16_t> net_slots;
-  std::vector<Stream*> chunked;                // their framing still points into a slot
-  std::vector<std::unique_ptr<Stream>> ended;  // frames among these arrivals may lie in them
+  std::vector<std::vector<std::byte>> joined;  // frames that came in pieces; each is used again
+  std::size_t joined_used = 0;
+  std::vector<std::unique_ptr<Stream>> ended;  // see StreamTable::close()
 };
 
 }  // namespace vpnd::tunio

@@ -71,7 +71,6 @@ void KernelIo::hold() {
 }
 
 void KernelIo::recycle(ArrivalLists& lists) {
-  lists.settle_chunks();
   release_slots(lists);
   lists.clear();
 }

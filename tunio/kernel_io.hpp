@@ -30,8 +30,7 @@ class KernelIo : public BatchIo {
 
   // What an engine does.
 
-  /// Gives the slots of `lists` back to the kernel; streams in lists.chunked may receive again (by id: they
-  /// may have ended).
+  /// Gives the slots of `lists` back to the kernel.
   virtual void release_slots(const ArrivalLists& lists) noexcept = 0;
   /// Adds to `lists` what has arrived. Blocks for the first thing up to `timeout`; not at all when that is
   /// zero or `lists` holds something already.

@@ -1,16 +1,14 @@
 #include "tunio/stream_framing.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 #include "tunio/byte_order.hpp"
 
 namespace vpnd::tunio {
 
-StreamFraming::Frames StreamFraming::accept(std::span<std::byte> chunk) {
-  assert(!carry_is_joined_ && unfinished_.empty() && "release() the last chunk first");
+StreamFraming::Frames StreamFraming::accept(std::span<std::byte> chunk, std::vector<std::byte>& joined) {
   Frames frames;
-  if (!carry_.empty()) chunk = chunk.subspan(complete_carry(chunk, frames));
+  if (!carry_.empty()) chunk = chunk.subspan(complete_carry(chunk, joined, frames));
   if (frames.bad_length) return frames;
 
   std::size_t whole = 0;
@@ -24,13 +22,15 @@ StreamFraming::Frames StreamFraming::accept(std::span<std::byte> chunk) {
     whole += kFrameLengthSize + length;
   }
   frames.whole = chunk.first(whole);
-  if (!frames.bad_length) unfinished_ = chunk.subspan(whole);
+  const auto unfinished = chunk.subspan(whole);
+  if (!frames.bad_length) carry_.insert(carry_.end(), unfinished.begin(), unfinished.end());
   return frames;
 }
 
 // Adds to the kept beginning what it lacks, as far as the chunk has it. Returns the bytes taken from the
 // chunk.
-std::size_t StreamFraming::complete_carry(std::span<const std::byte> chunk, Frames& frames) {
+std::size_t StreamFraming::complete_carry(std::span<const std::byte> chunk, std::vector<std::byte>& joined,
+                                          Frames& frames) {
   std::size_t taken = 0;
   const auto fill_to = [&](std::size_t size) {
     const std::size_t missing = std::min(size - carry_.size(), chunk.size() - taken);
@@ -46,17 +46,11 @@ std::size_t StreamFraming::complete_carry(std::span<const std::byte> chunk, Fram
     return taken;
   }
   if (fill_to(kFrameLengthSize + length)) {
-    frames.joined = carry_;
-    carry_is_joined_ = true;
+    carry_.swap(joined);  // and gets its memory for the next frame cut in two
+    carry_.clear();
+    frames.joined = joined;
   }
   return taken;
-}
-
-void StreamFraming::release() {
-  if (carry_is_joined_) carry_.clear();  // keeps its memory for the next frame cut in two
-  carry_is_joined_ = false;
-  carry_.insert(carry_.end(), unfinished_.begin(), unfinished_.end());
-  unfinished_ = {};
 }
 
 }  // namespace vpnd::tunio

@@ -16,36 +16,32 @@ namespace vpnd::tunio {
 inline constexpr std::size_t kFrameLengthSize = 2;
 
 /// Cuts a byte stream into whole frames, copying only a frame that came in two pieces.
-/// For each chunk received: accept(), use the frames, then release() before the chunk's memory is used again.
 class StreamFraming {
  public:
   explicit StreamFraming(std::size_t max_frame_size) noexcept : max_frame_size_(max_frame_size) {}
 
-  /// Whole frames with their lengths in front; both may be empty. Valid until release().
+  /// Whole frames with their lengths in front; both may be empty.
   struct [[nodiscard]] Frames {
-    std::span<std::byte> joined;  // a frame whose first piece came earlier; lies in this object
+    std::span<std::byte> joined;  // a frame whose first piece came earlier; lies in the memory given for it
     std::span<std::byte> whole;   // frames that lie whole in the chunk, after `joined` in order
     bool bad_length =
         false;  // after these frames comes a length of zero or above the limit: the stream is dead
   };
 
-  /// Allocates only while the joined frame is larger than any before.
-  Frames accept(std::span<std::byte> chunk);
-
-  /// Keeps the unfinished end of the last chunk; its memory may be used again afterwards.
-  void release();
+  /// A frame that is complete now goes into `joined`, whose former content goes; the unfinished end of the
+  /// chunk is kept here. Allocates only while such a frame is larger than any before.
+  Frames accept(std::span<std::byte> chunk, std::vector<std::byte>& joined);
 
   /// Bytes of an unfinished frame that are kept here.
   std::size_t pending() const noexcept { return carry_.size(); }
 
  private:
   bool acceptable(std::size_t length) const noexcept { return length != 0 && length <= max_frame_size_; }
-  std::size_t complete_carry(std::span<const std::byte> chunk, Frames& frames);
+  std::size_t complete_carry(std::span<const std::byte> chunk, std::vector<std::byte>& joined,
+                             Frames& frames);
 
   std::size_t max_frame_size_;
-  std::vector<std::byte> carry_;     // the beginning of a frame, or one frame handed out as `joined`
-  bool carry_is_joined_ = false;     // handed out: gone with release()
-  std::span<std::byte> unfinished_;  // the end of the last chunk
+  std::vector<std::byte> carry_;  // the beginning of a frame
 };
 
 }  // namespace vpnd::tunio

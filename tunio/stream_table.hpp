@@ -72,8 +72,8 @@ class StreamTable {
   Stream* find(StreamId stream) noexcept;
   const Stream* find(StreamId stream) const noexcept;
 
-  /// Shuts the connection down, closes it and forgets its id. The Stream is returned because frames handed
-  /// out may lie in its memory: keep it as long as they are valid.
+  /// Shuts the connection down, closes it and forgets its id. The Stream is returned because a message of
+  /// it may just be on its way into the kernel: keep it until the next turn.
   std::unique_ptr<Stream> close(Stream& stream) noexcept;
 
   /// Streams with something to write, in the order in which they got it; each once.

@@ -73,7 +73,6 @@ std::string UringIo::description() const {
 void UringIo::release_slots(const ArrivalLists& lists) noexcept {
   tun_buffers_.give_back(lists.tun_slots);
   net_buffers_.give_back(lists.net_slots);
-  for (const Stream* const stream : lists.chunked) streams_to_arm_.push_back(stream->id);
 }
 
 void UringIo::gather(ArrivalLists& lists, std::chrono::nanoseconds timeout) {
@@ -177,7 +176,8 @@ void UringIo::arm_wake() noexcept {
   io_uring_prep_read(sqe, event_.get(), &wake_value_, sizeof wake_value_, 0);
 }
 
-// One receive at a time per stream: the next chunk must not come before the end of the last one is kept.
+// One receive at a time per stream, so that chunks come in order. The next one is armed as soon as one is
+// done and submitted with the sends of the turn, which saves a system call of its own.
 void UringIo::arm_streams() noexcept {
   for (const StreamId id : streams_to_arm_) {
     Stream* const stream = streams_.find(id);
@@ -287,7 +287,7 @@ void UringIo::stream_receive_done(ArrivalLists& lists, const io_uring_cqe& cqe) 
   stream->receiving = false;
   if (cqe.res > 0 && has_slot(cqe)) {
     const auto chunk = net_buffers_.slot(slot_of(cqe)).first(static_cast<std::size_t>(cqe.res));
-    add_stream_chunk(lists, *stream, chunk);  // armed again with release_slots()
+    if (add_stream_chunk(lists, *stream, chunk)) streams_to_arm_.push_back(id);
   } else if (cqe.res == -ENOBUFS) {
     ++counters_.receive_starvations;
     streams_to_arm_.push_back(id);

@@ -36,18 +36,19 @@ void check_frames(std::span<const std::byte> frames, std::size_t limit) {
 
 Cut cut(std::span<const std::byte> stream, std::size_t limit, std::size_t chunk_size) {
   StreamFraming framing(limit);
+  Bytes joined;
   Cut result;
   while (!stream.empty() && !result.bad_length) {
     const std::size_t size = std::min(chunk_size, stream.size());
-    Bytes chunk(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(size));  // gone after release()
+    Bytes chunk(stream.begin(),
+                stream.begin() + static_cast<std::ptrdiff_t>(size));  // gone with the next one
     stream = stream.subspan(size);
-    const StreamFraming::Frames frames = framing.accept(chunk);
+    const StreamFraming::Frames frames = framing.accept(chunk, joined);
     check_frames(frames.joined, limit);
     check_frames(frames.whole, limit);
     result.frames.insert(result.frames.end(), frames.joined.begin(), frames.joined.end());
     result.frames.insert(result.frames.end(), frames.whole.begin(), frames.whole.end());
     result.bad_length = frames.bad_length;
-    framing.release();
     require(framing.pending() <= limit + 2);
   }
   return result;

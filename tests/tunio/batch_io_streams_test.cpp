@@ -78,6 +78,22 @@ class BatchIoStreamsTest : public BothEngines {
     return bytes;
   }
 
+  /// The same of what is still being written.
+  Bytes peer_reads(std::size_t size) {
+    Bytes received;
+    while (received.size() < size) {
+      Bytes piece(65536);
+      const ssize_t count = ::recv(peer_.get(), piece.data(), piece.size(), MSG_DONTWAIT);
+      if (count == 0) break;
+      if (count > 0) {
+        received.insert(received.end(), piece.begin(), piece.begin() + count);
+      } else {
+        io_->wait(1ms);
+      }
+    }
+    return received;
+  }
+
   /// Frames until `size` bytes of them came or the stream ended.
   Bytes frames(std::size_t size) {
     Bytes received;
@@ -206,20 +222,22 @@ TEST_P(BatchIoStreamsTest, GoesOnWritingWhenTheOtherSideReads) {
   const Bytes sent = pattern(3'000'000, 5);
   writes(sent);
   EXPECT_GT(io_->stream_backlog(stream_), 0u);
-  Bytes received;
-  while (received.size() < sent.size()) {
-    Bytes piece(65536);
-    const ssize_t count = ::recv(peer_.get(), piece.data(), piece.size(), MSG_DONTWAIT);
-    if (count > 0) {
-      piece.resize(static_cast<std::size_t>(count));
-      received = received + piece;
-    } else {
-      ASSERT_FALSE(count == 0);
-      io_->wait(1ms);
-    }
-  }
-  EXPECT_EQ(received, sent);
+  EXPECT_EQ(peer_reads(sent.size()), sent);
   EXPECT_EQ(io_->stream_backlog(stream_), 0u);
+  EXPECT_EQ(pool_.available(), pool_.capacity());
+}
+
+TEST_P(BatchIoStreamsTest, LetsSmallFramesThatWaitShareBuffers) {
+  connect_with_small_buffers();
+  Bytes sent = pattern(500'000, 5);
+  writes(sent);
+  ASSERT_GT(io_->stream_backlog(stream_), 0u);
+  for (unsigned i = 0; i < 1000; ++i) {
+    writes(frame(100, i));
+    sent = sent + frame(100, i);
+  }
+  EXPECT_LE(pool_.capacity() - pool_.available(), sent.size() / kBufferSize + 3);
+  EXPECT_EQ(peer_reads(sent.size()), sent);
   EXPECT_EQ(pool_.available(), pool_.capacity());
 }
 

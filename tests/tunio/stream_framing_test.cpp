@@ -23,10 +23,10 @@ struct Cut {
   bool bad_length = false;
 };
 
-/// Feeds the stream in chunks of these sizes, over and over; each chunk's memory is overwritten after
-/// release().
+/// Feeds the stream in chunks of these sizes, over and over; each chunk's memory is overwritten afterwards.
 Cut cut(const Bytes& stream, std::initializer_list<std::size_t> chunk_sizes, std::size_t limit = 65535) {
   StreamFraming framing(limit);
+  Bytes joined;
   Cut result;
   std::size_t offset = 0;
   auto next = chunk_sizes.begin();
@@ -36,11 +36,10 @@ Cut cut(const Bytes& stream, std::initializer_list<std::size_t> chunk_sizes, std
     const auto begin = stream.begin() + static_cast<std::ptrdiff_t>(offset);
     Bytes chunk(begin, begin + static_cast<std::ptrdiff_t>(size));
     offset += size;
-    const auto frames = framing.accept(chunk);
+    const auto frames = framing.accept(chunk, joined);
     result.frames.insert(result.frames.end(), frames.joined.begin(), frames.joined.end());
     result.frames.insert(result.frames.end(), frames.whole.begin(), frames.whole.end());
     result.bad_length = frames.bad_length;
-    framing.release();
     std::fill(chunk.begin(), chunk.end(), std::byte{0xee});
   }
   return result;
@@ -49,7 +48,8 @@ Cut cut(const Bytes& stream, std::initializer_list<std::size_t> chunk_sizes, std
 TEST(StreamFraming, HandsOutWholeFramesWithoutCopying) {
   Bytes stream = stream_of({1, 100, 65535});
   StreamFraming framing(65535);
-  const auto frames = framing.accept(stream);
+  Bytes joined;
+  const auto frames = framing.accept(stream, joined);
   EXPECT_TRUE(frames.joined.empty());
   EXPECT_EQ(frames.whole.data(), stream.data());
   EXPECT_EQ(frames.whole.size(), stream.size());
@@ -69,15 +69,14 @@ TEST(StreamFraming, GivesTheSameFramesHoweverTheStreamIsCut) {
 TEST(StreamFraming, CopiesOnlyTheFrameThatIsCutInTwo) {
   Bytes stream = stream_of({100, 200, 300});
   StreamFraming framing(65535);
-  auto frames = framing.accept(std::span(stream).first(150));
+  Bytes joined;
+  auto frames = framing.accept(std::span(stream).first(150), joined);
   EXPECT_EQ(frames.whole.size(), 102u);
-  framing.release();
   EXPECT_EQ(framing.pending(), 48u);
-  frames = framing.accept(std::span(stream).subspan(150));
+  frames = framing.accept(std::span(stream).subspan(150), joined);
   EXPECT_EQ(frames.joined.size(), 202u);
   EXPECT_EQ(frames.whole.data(), stream.data() + 304);
   EXPECT_EQ(frames.whole.size(), 302u);
-  framing.release();
   EXPECT_EQ(framing.pending(), 0u);
 }
 
