@@ -33,8 +33,10 @@ void share_crypto_pool(std::span<dataplane::WorkerConfig> workers, const config:
   const crypto::AeadAlgorithm cipher = usual_cipher(options);
   const auto sealing = crypto::measure_sealing(cipher);
   const auto settings = crypto::plan_crypto_pool(wanted_helpers(options), cpus, workers.size(), sealing);
-  const auto pool = std::make_shared<crypto::CryptoPool>(settings);
-  for (std::size_t i = 0; i < workers.size(); ++i) workers[i].crypto_fork = {pool, &pool->fork(i)};
+  if (settings.helpers > 0) {
+    const auto pool = std::make_shared<crypto::CryptoPool>(settings);
+    for (std::size_t i = 0; i < workers.size(); ++i) workers[i].crypto_fork = {pool, &pool->fork(i)};
+  }
   spdlog::info("crypto threads: {} beside workers: {} on CPUs: {} ({} seals 64 KiB in {:.1f} us)",
                settings.helpers, workers.size(), cpus, crypto::aead_name(cipher),
                std::chrono::duration<double, std::micro>(sealing).count());

@@ -41,7 +41,7 @@ bool looks_like_ip(std::span<const std::byte> payload) noexcept {
 
 Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, tunio::BufferPool& buffers,
                  HandoverPort& port, DropCounters& drops, InboundObserver& observer,
-                 const InboundPolicy& policy)
+                 const InboundPolicy& policy, crypto::CryptoFork* help)
     : peers_(peers),
       io_(io),
       outbound_(outbound),
@@ -50,6 +50,8 @@ Inbound::Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, tunio
       drops_(drops),
       observer_(observer),
       policy_(policy),
+      help_(help),
+      pending_(help != nullptr ? kBatchesWithHelp : 1),
       coalescer_(policy.udp_merging, tunio::Coalescer::kDefaultCapacity, policy.tcp_merging) {}
 
 void Inbound::receive(std::span<const tunio::UdpArrival> runs, proto::TimePoint now) noexcept {
@@ -139,44 +141,55 @@ DropReason Inbound::take_data(Peer* peer, std::span<std::byte> packet,
   const auto first = proto::parse_first_byte(packet.front());
   KeySlot* const key = peer->key(first->key_id);
   if (key == nullptr) return DropReason::unknown_key;
-  const bool joins = pending_.count < Pending::kCapacity && key == pending_.key && source == pending_.source;
-  if (!joins) {
-    open_pending();
-    pending_.peer = peer;
-    pending_.key = key;
-    pending_.source = source;
+  if (laid_out_ == 0 || !pending_[laid_out_ - 1].takes(key, source)) {
+    if (laid_out_ == pending_.size()) open_pending();
+    pending_[laid_out_++].begin(peer, key, source);
   }
-  pending_.records[pending_.count++] = {.wire = packet, .plaintext = {}};
-  pending_.bytes += packet.size();
+  Pending& batch = pending_[laid_out_ - 1];
+  batch.records[batch.count++] = {.wire = packet, .plaintext = {}};
+  batch.bytes += packet.size();
   return DropReason::none;
 }
 
+// With help every batch is one job; they are delivered in the order in which they came.
 void Inbound::open_pending() noexcept {
-  if (pending_.count == 0) return;
-  const auto records = std::span(pending_.records).first(pending_.count);
-  pending_.key->opener->open(records);
+  const auto laid_out = std::span(pending_).first(laid_out_);
+  if (help_ == nullptr) {
+    for (Pending& batch : laid_out) {
+      batch.open();
+      deliver(batch);
+    }
+  } else {
+    for (Pending& batch : laid_out) {
+      help_->add({.work = [](void* context) noexcept { static_cast<Pending*>(context)->open(); },
+                  .context = &batch,
+                  .key = batch.key,
+                  .bytes = batch.bytes});
+    }
+    help_->run([&](std::size_t k) noexcept { deliver(laid_out[k]); });
+  }
+  laid_out_ = 0;
+}
 
+void Inbound::deliver(const Pending& batch) noexcept {
   std::size_t authentic = 0;
-  for (const proto::OpenRecord& record : records) {
+  for (const proto::OpenRecord& record : std::span(batch.records).first(batch.count)) {
     if (record.drop != DropReason::none) {
       drops_.count(record.drop);
       continue;
     }
     ++authentic;
-    const DropReason drop = deliver(*pending_.peer, record.plaintext);
+    const DropReason drop = deliver(*batch.peer, record.plaintext);
     if (drop != DropReason::none) drops_.count(drop);
   }
-  after_opening(authentic);
-  pending_.key = nullptr;
-  pending_.count = 0;
-  pending_.bytes = 0;
+  after_opening(batch, authentic);
 }
 
 // What the peer as a whole learns from a batch, once. Only authentic records move timers and addresses.
-void Inbound::after_opening(std::size_t authentic) noexcept {
-  Peer& peer = *pending_.peer;
-  KeySlot& key = *pending_.key;
-  if (peer.link.stream && authentic < pending_.count && !peer.stream_end_reported) {
+void Inbound::after_opening(const Pending& batch, std::size_t authentic) noexcept {
+  Peer& peer = *batch.peer;
+  KeySlot& key = *batch.key;
+  if (peer.link.stream && authentic < batch.count && !peer.stream_end_reported) {
     // The stream's integrity is lost: nothing after a forged record can be trusted to be where it seems to
     // be.
     const auto stream = *peer.link.stream;
@@ -191,7 +204,7 @@ void Inbound::after_opening(std::size_t authentic) noexcept {
   if (authentic == 0) return;
 
   peer.last_received = now_;
-  peer.counters->bytes_received.add(pending_.bytes);
+  peer.counters->bytes_received.add(batch.bytes);
   peer.counters->records_received.add(authentic);
   if (peer.batch && peer.batch->path) {
     peer.batch->path->received();
@@ -201,11 +214,11 @@ void Inbound::after_opening(std::size_t authentic) noexcept {
     key.used_by_peer = true;
     observer_.on_event(KeyUsed{peer.index, key.id});
   }
-  if (!peer.link.stream && pending_.source != peer.link.endpoint &&
-      (pending_.source != peer.float_reported || now_ - peer.float_reported_at >= kFloatRepeat)) {
-    peer.float_reported = pending_.source;
+  if (!peer.link.stream && batch.source != peer.link.endpoint &&
+      (batch.source != peer.float_reported || now_ - peer.float_reported_at >= kFloatRepeat)) {
+    peer.float_reported = batch.source;
     peer.float_reported_at = now_;
-    observer_.on_event(PeerFloated{peer.index, pending_.source});
+    observer_.on_event(PeerFloated{peer.index, batch.source});
   }
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "crypto/crypto_fork.hpp"
 #include "proto/data_channel.hpp"
 #include "proto/opcode.hpp"
 #include "tunio/batch_io.hpp"
@@ -39,7 +40,8 @@ class InboundObserver {
 class Inbound {
  public:
   Inbound(PeerTable& peers, tunio::BatchIo& io, Outbound& outbound, tunio::BufferPool& buffers,
-          HandoverPort& port, DropCounters& drops, InboundObserver& observer, const InboundPolicy& policy);
+          HandoverPort& port, DropCounters& drops, InboundObserver& observer, const InboundPolicy& policy,
+          crypto::CryptoFork* help = nullptr);
 
   /// Without routes no inner source address is checked (a client trusts its server's packets).
   void set_routes(const routing::RouteTable* routes) noexcept;
@@ -73,7 +75,22 @@ class Inbound {
     std::array<proto::OpenRecord, kCapacity> records;
     std::size_t count = 0;
     std::size_t bytes = 0;
+
+    [[nodiscard]] bool takes(const KeySlot* of_key, const tunio::Endpoint& from) const noexcept {
+      return count < kCapacity && key == of_key && source == from;
+    }
+    void begin(Peer* of_peer, KeySlot* of_key, const tunio::Endpoint& from) noexcept {
+      peer = of_peer;
+      key = of_key;
+      source = from;
+      count = 0;
+      bytes = 0;
+    }
+    // On any thread: touches nothing but the batch and the key.
+    void open() noexcept { key->opener->open(std::span(records).first(count)); }
   };
+  // How many wait for each other when other threads may help to open them.
+  static constexpr std::size_t kBatchesWithHelp = 32;
 
   proto::DropReason take_datagram(std::span<std::byte> datagram, const tunio::Endpoint& source) noexcept;
   proto::DropReason hand_over(const proto::DataHeader& header, std::span<std::byte> datagram,
@@ -83,7 +100,8 @@ class Inbound {
   proto::DropReason take_data(Peer* peer, std::span<std::byte> packet,
                               const tunio::Endpoint& source) noexcept;
   void open_pending() noexcept;
-  void after_opening(std::size_t authentic) noexcept;
+  void deliver(const Pending& batch) noexcept;
+  void after_opening(const Pending& batch, std::size_t authentic) noexcept;
   proto::DropReason deliver(Peer& peer, std::span<std::byte> plaintext) noexcept;
   proto::DropReason deliver_payload(Peer& peer, std::span<std::byte> plaintext) noexcept;
   proto::DropReason deliver_packet(Peer& peer, std::span<std::byte> bytes,
@@ -119,7 +137,9 @@ class Inbound {
     bool is_owner = false;
   };
 
-  Pending pending_;
+  crypto::CryptoFork* const help_;
+  std::vector<Pending> pending_;
+  std::size_t laid_out_ = 0;  // of `pending_`, in this turn
   tunio::Coalescer coalescer_;
   KnownSource known_source_;
   AssemblyScratch scratch_;

@@ -26,8 +26,12 @@ tunio::ChecksumState checksum_state(const tunio::VirtioNetHeader& header) noexce
 }  // namespace
 
 Outbound::Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, HandoverPort& port,
-                   DropCounters& drops, const OutboundLimits& limits)
-    : peers_(peers), port_(port), drops_(drops), runs_(io, buffers, drops, limits), batch_packer_(runs_) {}
+                   DropCounters& drops, const OutboundLimits& limits, crypto::CryptoFork* help)
+    : peers_(peers),
+      port_(port),
+      drops_(drops),
+      runs_(io, buffers, drops, limits, help),
+      batch_packer_(runs_) {}
 
 void Outbound::send(std::span<const tunio::TunArrival> arrivals) noexcept {
   for (const tunio::TunArrival& arrival : arrivals) {

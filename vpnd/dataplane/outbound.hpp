@@ -22,7 +22,7 @@ namespace vpnd::dataplane {
 class Outbound {
  public:
   Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, HandoverPort& port,
-           DropCounters& drops, const OutboundLimits& limits);
+           DropCounters& drops, const OutboundLimits& limits, crypto::CryptoFork* help = nullptr);
 
   /// Without routes everything goes to peer 0.
   void set_routes(const routing::RouteTable* routes) noexcept { routes_ = routes; }

@@ -16,6 +16,7 @@ void OutboundRun::start(tunio::Buffer&& buffer, Kind kind, std::size_t overhead,
   datagram_size_ = 0;
   closed_ = false;
   count_ = 0;
+  sealed_ = 0;
 }
 
 bool OutboundRun::takes(std::size_t payload_size) const noexcept {

@@ -57,6 +57,11 @@ class OutboundRun {
   [[nodiscard]] std::span<const proto::PlainRecord> records() const noexcept {
     return std::span(records_).first(count_);
   }
+  /// How many of the records were sealed.
+  void set_sealed(std::size_t count) noexcept { sealed_ = count; }
+  [[nodiscard]] std::size_t sealed() const noexcept { return sealed_; }
+  /// Bytes of the run so far.
+  [[nodiscard]] std::size_t size() const noexcept { return used_ + open_size_; }
   /// Bytes of the first `count` records on the wire, frame lengths included.
   [[nodiscard]] std::size_t wire_size(std::size_t count) const noexcept;
   [[nodiscard]] std::size_t datagram_size() const noexcept { return datagram_size_; }
@@ -86,6 +91,7 @@ class OutboundRun {
   std::size_t datagram_size_ = 0;  // of all but the last; 0 while the run is empty
   bool closed_ = false;            // a shorter datagram ended the run
   std::size_t count_ = 0;
+  std::size_t sealed_ = 0;
   std::array<proto::PlainRecord, tunio::kMaxSegmentsPerRun> records_;
 };
 

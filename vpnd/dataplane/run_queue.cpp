@@ -13,8 +13,8 @@ constexpr std::size_t kShortQueue = 2 * 1500;
 }  // namespace
 
 RunQueue::RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters& drops,
-                   const OutboundLimits& limits)
-    : io_(io), buffers_(buffers), drops_(drops), limits_(limits) {
+                   const OutboundLimits& limits, crypto::CryptoFork* help)
+    : io_(io), buffers_(buffers), drops_(drops), limits_(limits), help_(help) {
   for (std::size_t i = 0; i < limits_.open_runs; ++i) {
     runs_.push_back(std::make_unique<OutboundRun>(limits_.run_bytes));
     free_runs_.push_back(runs_.back().get());
@@ -71,16 +71,33 @@ void RunQueue::send(Peer& peer) noexcept {
 }
 
 void RunQueue::send_probe(Peer& peer) noexcept {
-  seal_and_send(peer);
+  seal(peer);
+  hand_on(peer);
   std::erase(open_, &peer);
   close(peer);
 }
 
+// Each run is one job, and leaves as soon as it and all before it are sealed. Called from within a job's
+// commit, when packets that were opened are forwarded, it does everything itself.
 void RunQueue::finish() noexcept {
-  for (Peer* const peer : open_) {
-    note_use_of_path(*peer);
-    seal_and_send(*peer);
-    close(*peer);
+  for (Peer* const peer : open_) note_use_of_path(*peer);
+  if (help_ == nullptr || !help_->empty()) {
+    for (Peer* const peer : open_) {
+      seal(*peer);
+      hand_on(*peer);
+      close(*peer);
+    }
+  } else {
+    for (Peer* const peer : open_) {
+      help_->add({.work = [](void* context) noexcept { seal(*static_cast<Peer*>(context)); },
+                  .context = peer,
+                  .key = peer->sending,
+                  .bytes = peer->run->size()});
+    }
+    help_->run([this](std::size_t k) noexcept {
+      hand_on(*open_[k]);
+      close(*open_[k]);
+    });
   }
   open_.clear();
 }
@@ -91,13 +108,19 @@ void RunQueue::note_use_of_path(Peer& peer) noexcept {
   if (const std::size_t size = peer.run->datagram_size(); size > 0) peer.batch->path->sent(size, now_);
 }
 
-void RunQueue::seal_and_send(Peer& peer) noexcept {
+// On any thread: touches nothing but the run and the key.
+void RunQueue::seal(Peer& peer) noexcept {
+  OutboundRun& run = *peer.run;
+  run.close_record();
+  run.set_sealed(peer.sending->sealer->seal(run.records()));
+}
+
+void RunQueue::hand_on(Peer& peer) noexcept {
   OutboundRun& run = *peer.run;
   KeySlot& key = *peer.sending;
-  run.close_record();
-  const auto records = run.records();
-  const std::size_t sealed = key.sealer->seal(records);
-  if (sealed < records.size()) drops_.count(DropReason::packet_ids_exhausted, records.size() - sealed);
+  const std::size_t sealed = run.sealed();
+  const std::size_t laid = run.records().size();
+  if (sealed < laid) drops_.count(DropReason::packet_ids_exhausted, laid - sealed);
   if (key.sealer->wants_rekey() && !key.wear_reported) {
     key.wear_reported = true;
     worn_keys_.push_back({peer.index, key.id});

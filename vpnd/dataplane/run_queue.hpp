@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "crypto/crypto_fork.hpp"
 #include "proto/drop_reason.hpp"
 #include "tunio/batch_io.hpp"
 #include "tunio/buffer_pool.hpp"
@@ -27,7 +28,9 @@ struct OutboundLimits {
 
 class RunQueue {
  public:
-  RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters& drops, const OutboundLimits& limits);
+  /// `help` is where other threads may join in the sealing; none: it is done here.
+  RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters& drops, const OutboundLimits& limits,
+           crypto::CryptoFork* help);
 
   /// What is sent from now on is sent at this time.
   void begin_turn(proto::TimePoint now) noexcept { now_ = now; }
@@ -75,13 +78,15 @@ class RunQueue {
 
   void note_use_of_path(Peer& peer) noexcept;
   [[nodiscard]] bool fits(const Peer& peer) const noexcept;
-  void seal_and_send(Peer& peer) noexcept;
+  static void seal(Peer& peer) noexcept;
+  void hand_on(Peer& peer) noexcept;
   void close(Peer& peer) noexcept;
 
   tunio::BatchIo& io_;
   tunio::BufferPool& buffers_;
   DropCounters& drops_;
   const OutboundLimits limits_;
+  crypto::CryptoFork* const help_;
   proto::TimePoint now_{};
 
   std::vector<std::unique_ptr<OutboundRun>> runs_;

@@ -21,8 +21,10 @@ Worker::Loop::Loop(Worker& worker, const WorkerConfig& config, std::unique_ptr<t
       io_(std::move(io)),
       port_(config.handover, config.id, *io_),
       peers_(config.role),
-      outbound_(peers_, *io_, *buffers_, port_, worker.drops_, config.outbound),
-      inbound_(peers_, *io_, outbound_, *buffers_, port_, worker.drops_, *this, config.inbound),
+      crypto_fork_(config.crypto_fork),
+      outbound_(peers_, *io_, *buffers_, port_, worker.drops_, config.outbound, crypto_fork_.get()),
+      inbound_(peers_, *io_, outbound_, *buffers_, port_, worker.drops_, *this, config.inbound,
+               crypto_fork_.get()),
       next_tick_(proto::Clock::now() + kTickInterval) {
   worker_.handed_over_ = &port_.given();
 }

@@ -52,6 +52,7 @@ class Worker::Loop final : private InboundObserver {
   std::unique_ptr<tunio::BatchIo> io_;
   HandoverPort port_;
   PeerTable peers_;
+  std::shared_ptr<crypto::CryptoFork> crypto_fork_;  // shared by both directions, one after the other
   Outbound outbound_;
   Inbound inbound_;
   std::shared_ptr<const routing::RouteTable> routes_;

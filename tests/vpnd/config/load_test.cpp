@@ -204,7 +204,7 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
       {"passtos",
        "test.conf:6: \"passtos\": not yet supported by vpnd: the TOS field of inner packets is not copied to "
        "the outer ones"},
-      {"crypto-threads 2", "test.conf:6: \"crypto-threads\": accepted, without effect yet"},
+      {"crypto-threads 2", ""},
       {"workers 4", ""},
       {"cipher AES-256-CBC", ""},  // most providers say so; it is only announced
       {"comp-lzo no", ""},

@@ -52,6 +52,7 @@ struct EndSetup {
   std::size_t buffers = 64;
   std::shared_ptr<Handover> handover = nullptr;
   WorkerId worker = {};
+  crypto::CryptoFork* help = nullptr;
 };
 
 // The data path of one side. Time stands still unless a test moves `now`.
@@ -63,8 +64,8 @@ class End {
         buffers(setup.buffers),
         peers(setup.role),
         port(setup.handover, setup.worker, io),
-        outbound(peers, io, buffers, port, drops, setup.limits),
-        inbound(peers, io, outbound, buffers, port, drops, recorder, setup.policy) {}
+        outbound(peers, io, buffers, port, drops, setup.limits, setup.help),
+        inbound(peers, io, outbound, buffers, port, drops, recorder, setup.policy, setup.help) {}
 
   Peer& add_peer(std::uint32_t index, const Link& link, const PeerSettings& settings = {});
   // A key of the peer in both directions; packets are records if the peer has batch settings, else DATA_V2
