@@ -21,7 +21,7 @@ from scenario import Options, play
 from support.lab import main_guard, missing_privilege
 from support.pki import NEW_KEY, Pki
 from support.programs import Program, find_program
-from support.runner import Case, run_cases
+from support.runner import SECOND_TRIES, Case, run_cases
 
 EXIT_SKIPPED = 77  # what ctest is told to read as "skipped"
 ROLES = ("vpnd:openvpn", "openvpn:vpnd", "vpnd:vpnd")
@@ -91,7 +91,7 @@ def main() -> int:
             pki.make_tls_crypt_v2_keys()
         cases = [Case(title(row, how), lambda row=row, how=how: play(row, pkis[row.key_algorithm], how))
                  for row, how in chosen]
-        totals = run_cases(cases, options.jobs)
+        totals = run_cases(cases, options.jobs, SECOND_TRIES)
     return 1 if totals.failed or not totals.passed else 0
 
 

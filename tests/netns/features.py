@@ -23,7 +23,7 @@ from support.errors import CheckFailed
 from support.lab import Lab, main_guard, missing_privilege
 from support.pki import Pki
 from support.programs import Program, find_program
-from support.runner import Case, CaseFailed, run_cases
+from support.runner import SECOND_TRIES, Case, CaseFailed, run_cases
 
 EXIT_SKIPPED = 77
 # The server's features with a stock client, the client's with a stock server, and both with ourselves.
@@ -69,7 +69,7 @@ def main() -> int:
         print(f"feature cases skipped: {reason}")
         return EXIT_SKIPPED
     with tempfile.TemporaryDirectory(prefix="vpnd-pki-") as directory:
-        totals = run_cases(cases(options, Pki(Path(directory))), options.jobs)
+        totals = run_cases(cases(options, Pki(Path(directory))), options.jobs, SECOND_TRIES)
     return 1 if totals.failed or not totals.passed else 0
 
 

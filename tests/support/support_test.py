@@ -86,6 +86,32 @@ class Runner(unittest.TestCase):
         self.assertEqual((totals.passed, totals.failed, totals.skipped), (1, 2, 1))
 
 
+    def test_a_few_failed_cases_are_tried_once_more(self) -> None:
+        tries = {"unlucky": 0, "bad": 0}
+
+        def body(name: str, good_at: int) -> str:
+            tries[name] += 1
+            if tries[name] < good_at:
+                raise CaseFailed("why", "logs")
+            return ""
+
+        cases = [Case("unlucky", lambda: body("unlucky", 2)), Case("bad", lambda: body("bad", 99))]
+        with contextlib.redirect_stdout(io.StringIO()) as report:
+            totals = run_cases(cases, jobs=2, second_tries=2)
+        self.assertEqual((totals.passed, totals.failed, totals.skipped), (1, 1, 0))
+        self.assertEqual(tries, {"unlucky": 2, "bad": 2})
+        self.assertEqual(report.getvalue().count("FAIL"), 3, "what was wrong the first time stays in the output")
+
+    def test_many_failed_cases_are_no_accident(self) -> None:
+        def fails() -> str:
+            raise CaseFailed("why", "logs")
+
+        with contextlib.redirect_stdout(io.StringIO()) as report:
+            totals = run_cases([Case(str(n), fails) for n in range(3)], jobs=1, second_tries=2)
+        self.assertEqual(totals.failed, 3)
+        self.assertNotIn("once more", report.getvalue())
+
+
 class LostPings(unittest.TestCase):
     @staticmethod
     def report(sent: int, *answered: int) -> str:
