@@ -186,7 +186,8 @@ def an_answer_that_is_put_off_is_waited_for(star: Star) -> None:
     star.start_server("verify-client-cert none", "script-security 2",
                       f"auth-user-pass-verify {_late_password_script(star, answer=1)} via-file")
     client = star.start_client(1, f"auth-user-pass {star.lab.write('right', 'alice{0}secret{0}'.format(chr(10)))}")
-    client.process.wait_for("AUTH_PENDING", 15)
+    if star.server_program.is_vpnd:  # OpenVPN sends it only where a script names a method that the client's IV_SSO has
+        client.process.wait_for("AUTH_PENDING", 15)
     check(not client.connected, "it got in before the answer")
     client.wait_until_connected()
     check_connected(client)
