@@ -176,7 +176,8 @@ struct IoConfig {
   Offload tun_multishot = Offload::on;     // io_uring multishot read on tun
   std::size_t tun_slots = 64;              // reads from tun in one turn; rounded up to a power of two
   std::size_t net_slots = 64;              // runs and stream reads in one turn; rounded up to a power of two
-  std::chrono::microseconds hold{0};       // once a packet has arrived, wait so long for more
+  std::size_t turn_bytes = std::size_t{1024} * 1024;  // from either side in one turn, about (turn_limit.hpp)
+  std::chrono::microseconds hold{0};                  // once a packet has arrived, wait so long for more
   std::function<void(std::chrono::microseconds)> pause = {};  // how that is waited; empty: asleep
   std::size_t udp_queue_runs = 128;                           // runs that wait for a full socket buffer
   std::size_t max_frame_size = kMaxFrameSize;                 // on streams; a longer one ends the stream

@@ -129,7 +129,7 @@ void EpollIo::clear_event() noexcept {
 }
 
 void EpollIo::read_tun(ArrivalLists& lists) {
-  while (tun_usable() && tun_slots_used_ < tun_slab_.count()) {
+  while (tun_usable() && tun_slots_used_ < tun_limit_.slots()) {
     const auto slot = tun_slab_.slot(tun_slots_used_);
     ++counters_.system_calls;
     const ssize_t size = ::read(config_.tun.get(), slot.data(), slot.size());
@@ -146,7 +146,7 @@ void EpollIo::read_tun(ArrivalLists& lists) {
 
 void EpollIo::receive_udp(ArrivalLists& lists) {
   // Half of what is left stays for the streams, if there are any: neither may starve the other.
-  std::size_t room = net_slab_.count() - net_slots_used_;
+  std::size_t room = net_limit_.slots() - std::min(net_limit_.slots(), net_slots_used_);
   if (counters_.streams_opened != counters_.streams_closed) room = (room + 1) / 2;
   if (!udp_usable() || room == 0) return;
   const std::size_t first_slot = net_slots_used_;

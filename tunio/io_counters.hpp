@@ -29,7 +29,7 @@ struct IoCounters {
 
   std::uint64_t gso_fallbacks = 0;  // runs that were resent datagram by datagram
   std::uint64_t receive_starvations =
-      0;  // the kernel found no receive buffer (ENOBUFS) and had to be re-armed
+      0;  // the kernel had filled all receive slots of the turn (ENOBUFS) and had to be re-armed
 
   // Drops. Runs count as one whatever number of datagrams they hold.
   std::uint64_t tun_read_malformed = 0;  // shorter than a virtio-net header

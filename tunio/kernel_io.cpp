@@ -40,6 +40,8 @@ KernelIo::KernelIo(IoConfig config)
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       sender_(config_.udp_queue_runs, config_.udp_segmentation, counters_),
       streams_(config_.max_frame_size),
+      tun_limit_(config_.tun_slots, config_.turn_bytes),
+      net_limit_(config_.net_slots, config_.turn_bytes),
       tun_usable_(static_cast<bool>(config_.tun)),
       udp_usable_(static_cast<bool>(config_.udp)),
       published_(config_.tun_slots, config_.net_slots),
@@ -70,7 +72,18 @@ void KernelIo::hold() {
   gather_more(published_);
 }
 
+void KernelIo::note_sizes(const ArrivalLists& lists) noexcept {
+  std::size_t tun_bytes = 0;
+  std::size_t net_bytes = 0;
+  for (const TunArrival& arrival : lists.tun) tun_bytes += arrival.packet.size();
+  for (const UdpArrival& run : lists.udp) net_bytes += run.bytes.size();
+  for (const StreamArrival& arrival : lists.streams) net_bytes += arrival.frames.size();
+  tun_limit_.note(lists.tun.size(), tun_bytes);
+  net_limit_.note(lists.udp.size() + lists.streams.size(), net_bytes);
+}
+
 void KernelIo::recycle(ArrivalLists& lists) {
+  note_sizes(lists);
   release_slots(lists);
   lists.clear();
 }

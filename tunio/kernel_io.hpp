@@ -3,6 +3,7 @@
 #include "tunio/arrival_lists.hpp"
 #include "tunio/batch_io.hpp"
 #include "tunio/stream_table.hpp"
+#include "tunio/turn_limit.hpp"
 #include "tunio/udp_sender.hpp"
 
 namespace vpnd::tunio {
@@ -82,9 +83,12 @@ class KernelIo : public BatchIo {
   UniqueFd event_;  // wake() writes it
   UdpSender sender_;
   StreamTable streams_;
+  TurnLimit tun_limit_;  // slots for one turn
+  TurnLimit net_limit_;
 
  private:
   void hold();
+  void note_sizes(const ArrivalLists& lists) noexcept;
 
   bool tun_usable_;
   bool udp_usable_;

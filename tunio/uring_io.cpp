@@ -71,8 +71,8 @@ std::string UringIo::description() const {
 }
 
 void UringIo::release_slots(const ArrivalLists& lists) noexcept {
-  tun_buffers_.give_back(lists.tun_slots);
-  net_buffers_.give_back(lists.net_slots);
+  tun_buffers_.give_back(lists.tun_slots, tun_limit_.slots());
+  net_buffers_.give_back(lists.net_slots, net_limit_.slots());
 }
 
 void UringIo::gather(ArrivalLists& lists, std::chrono::nanoseconds timeout) {

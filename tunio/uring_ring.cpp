@@ -84,7 +84,11 @@ void UringRing::cancel_everything() noexcept {
 }
 
 ProvidedBuffers::ProvidedBuffers(std::uint16_t group, std::size_t count)
-    : group_(group), slab_(std::bit_ceil(count)), ring_bytes_(slab_.count() * sizeof(io_uring_buf)) {
+    : group_(group),
+      slab_(std::bit_ceil(count)),
+      going_round_(slab_.count()),
+      ring_bytes_(slab_.count() * sizeof(io_uring_buf)) {
+  resting_.reserve(slab_.count());
   void* const memory =
       ::mmap(nullptr, ring_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail(errno, "allocate a buffer ring");
@@ -110,14 +114,25 @@ void ProvidedBuffers::register_with(UringRing& ring) {
   io_uring_buf_ring_advance(ring_, static_cast<int>(slab_.count()));
 }
 
-void ProvidedBuffers::give_back(std::span<const std::uint16_t> slots) noexcept {
-  if (slots.empty()) return;
+void ProvidedBuffers::give_back(std::span<const std::uint16_t> slots, std::size_t offered) noexcept {
   const int mask = io_uring_buf_ring_mask(static_cast<std::uint32_t>(slab_.count()));
-  int offset = 0;
+  int added = 0;
+  const auto add = [&](std::uint16_t id) {
+    io_uring_buf_ring_add(ring_, slab_.slot(id).data(), kSlotSize, id, mask, added++);
+  };
   for (const std::uint16_t id : slots) {
-    io_uring_buf_ring_add(ring_, slab_.slot(id).data(), kSlotSize, id, mask, offset++);
+    if (going_round_ > offered) {
+      resting_.push_back(id);
+      --going_round_;
+    } else {
+      add(id);
+    }
   }
-  io_uring_buf_ring_advance(ring_, offset);
+  for (; going_round_ < offered && !resting_.empty(); ++going_round_) {
+    add(resting_.back());
+    resting_.pop_back();
+  }
+  if (added > 0) io_uring_buf_ring_advance(ring_, added);
 }
 
 }  // namespace vpnd::tunio

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "tunio/slab.hpp"
 
@@ -79,11 +80,15 @@ class ProvidedBuffers {
   std::size_t count() const noexcept { return slab_.count(); }
   std::span<std::byte, kSlotSize> slot(std::uint16_t id) const noexcept { return slab_.slot(id); }
 
-  void give_back(std::span<const std::uint16_t> slots) noexcept;
+  /// Slots that completions named are free again. From now on `offered` of all slots, counting those that are
+  /// still ours, go round between the kernel and us; the others rest.
+  void give_back(std::span<const std::uint16_t> slots, std::size_t offered) noexcept;
 
  private:
   std::uint16_t group_;
   Slab slab_;
+  std::size_t going_round_;
+  std::vector<std::uint16_t> resting_;
   io_uring_buf_ring* ring_ = nullptr;  // page-aligned, shared with the kernel
   std::size_t ring_bytes_;
 };

@@ -101,6 +101,47 @@ TEST_P(BatchIoTest, HandsOutWhatPiledUpInOrderAndInFewTurns) {
   EXPECT_LT(io_->counters().waits, 6u);
 }
 
+// ---- turns ----
+
+class SmallTurnIoTest : public BothEngines {
+ protected:
+  static constexpr std::size_t kPerTurn = 4;
+
+  void SetUp() override {
+    BothEngines::SetUp();
+    if (IsSkipped()) return;
+    IoConfig config;
+    config.tun = std::move(tun_.device);
+    config.tun_slots = 16;
+    config.turn_bytes = kPerTurn * kSize;
+    io_ = make(std::move(config));
+  }
+
+  std::size_t give_and_wait(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) tun_.gives({}, pattern(kSize, i));
+    return io_->wait(kPatience).tun.size();
+  }
+
+  static constexpr std::size_t kSize = 1000;
+  FakeTun tun_;
+  std::unique_ptr<BatchIo> io_;
+};
+
+TEST_P(SmallTurnIoTest, TakesNoMoreThanFillsATurnOnceItKnowsHowLargePacketsAre) {
+  EXPECT_EQ(give_and_wait(16), 16u);
+  std::size_t taken = give_and_wait(16);
+  EXPECT_EQ(taken, kPerTurn);
+  while (taken < 16) {
+    const std::size_t more = io_->wait(kPatience).tun.size();
+    ASSERT_GT(more, 0u);
+    EXPECT_LE(more, kPerTurn);
+    taken += more;
+  }
+  EXPECT_EQ(taken, 16u);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SmallTurnIoTest, ::testing::Values(Engine::io_uring, Engine::epoll), engine_name);
+
 // ---- hold ----
 
 class HoldingIoTest : public BothEngines {
