@@ -118,6 +118,7 @@ class Inbound {
   proto::DropReason deliver_assembled(Peer& peer, const AssembledPacket& packet) noexcept;
   proto::DropReason forward_assembled(PeerIndex to, const AssembledPacket& packet) noexcept;
   void release_parts(Peer& peer) noexcept;
+  void release_overtaken(Peer& peer) noexcept;
 
   PeerTable& peers_;
   tunio::BatchIo& io_;

@@ -31,9 +31,11 @@ DropReason Inbound::deliver_blocks(Peer& peer, std::span<std::byte> body) noexce
       case proto::BlockKind::malformed:
         return DropReason::malformed;
       case proto::BlockKind::packet:
+        release_overtaken(peer);
         drop = deliver_packet(peer, block.packet, tunio::InnerChecksum::unverified);
         break;
       case proto::BlockKind::partial_packet:
+        release_overtaken(peer);
         drop = deliver_packet(peer, block.packet, tunio::InnerChecksum::partial);
         break;
       case proto::BlockKind::slice:
@@ -57,10 +59,18 @@ void Inbound::take_probe_ack(Peer& peer, const proto::Probe& ack) noexcept {
   outbound_.probe_path(peer);
 }
 
+// A sender finishes one unit before it lays anything else.
+void Inbound::release_overtaken(Peer& peer) noexcept {
+  if (!peer.batch->is_assembling) return;
+  peer.batch->assembler.end_waiting();
+  if (peer.batch->assembler.has_overdue()) release_parts(peer);
+}
+
 DropReason Inbound::deliver_slice(Peer& peer, const proto::Slice& slice) noexcept {
   UnitAssembler& assembler = peer.batch->assembler;
   if (assembler.would_displace(slice.unit)) release_parts(peer);
   if (const DropReason drop = assembler.take(slice, now_); drop != DropReason::none) return drop;
+  if (assembler.has_overdue()) release_parts(peer);
   if (assembler.has_finished()) {
     // A whole unit needs room for headers and pieces without a flush in between.
     if (scratch_.is_full() || coalescer_.room() <= UnitAssembler::kMaxPieces) flush_tun();

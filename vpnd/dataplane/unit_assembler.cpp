@@ -78,17 +78,30 @@ UnitAssembler::Unit* UnitAssembler::unit_for(std::uint8_t number, proto::TimePoi
   if (unit.open && is_older(number, unit.number) && now - unit.since < kHoldWhole) return nullptr;
   if (unit.open && !unit.pieces.empty()) ++lost_units_;
   close(unit);
+  unit.followed = is_older(number, newest_);
+  if (!unit.followed) {
+    newest_ = number;
+    end_waiting();
+  }
   unit.open = true;
   unit.number = number;
   unit.since = now;
-  if (!is_older(number, newest_)) newest_ = number;
   return &unit;
+}
+
+void UnitAssembler::end_waiting() noexcept {
+  for (Unit& unit : units_) {
+    if (!unit.open) continue;
+    unit.followed = true;
+    if (!unit.pieces.empty()) has_overdue_ = true;
+  }
 }
 
 void UnitAssembler::close(Unit& unit) noexcept {
   if (finished_ == &unit) finished_ = nullptr;
   unit.open = false;
   unit.in_parts = false;
+  unit.followed = false;
   unit.headers.reset();
   unit.pieces.clear();
   unit.received = 0;
@@ -134,8 +147,9 @@ std::optional<AssembledPacket> UnitAssembler::take_finished(AssemblyScratch& scr
 
 std::optional<AssembledPacket> UnitAssembler::next_part(AssemblyScratch& scratch,
                                                         proto::TimePoint now) noexcept {
-  for (Unit& unit : units_) {
-    while (unit.open && !unit.pieces.empty() && !must_wait(unit, now)) {
+  for (std::size_t i = 1; i <= kUnits; ++i) {
+    Unit& unit = units_[(newest_ + i) % kUnits];
+    while (unit.open && &unit != finished_ && !unit.pieces.empty() && !must_wait(unit, now)) {
       if (!unit.headers || !unit.headers->can_cut()) {
         ++lost_units_;
         close(unit);
@@ -144,6 +158,7 @@ std::optional<AssembledPacket> UnitAssembler::next_part(AssemblyScratch& scratch
       if (auto part = first_part_of(unit, scratch)) return part;
     }
   }
+  has_overdue_ = false;
   return std::nullopt;
 }
 
@@ -175,10 +190,9 @@ std::optional<AssembledPacket> UnitAssembler::first_part_of(Unit& unit, Assembly
 bool UnitAssembler::must_wait(const Unit& unit, proto::TimePoint now) const noexcept {
   if (unit.in_parts) return false;
   const auto age = now - unit.since;
-  const bool is_newest = unit.number == newest_;
-  if (!unit.headers) return is_newest && age < kHoldWhole;  // the last slice brings them once more
+  if (!unit.headers) return !unit.followed && age < kHoldWhole;  // the last slice brings them once more
   if (!unit.headers->can_cut()) return age < kHoldWhole;
-  return is_newest && !has_gap(unit) && age < kHold;
+  return !unit.followed && !has_gap(unit) && age < kHold;
 }
 
 bool UnitAssembler::has_gap(const Unit& unit) noexcept {

@@ -88,8 +88,14 @@ class UnitAssembler {
   bool has_finished() const noexcept { return finished_ != nullptr; }
   std::optional<AssembledPacket> take_finished(AssemblyScratch& scratch) noexcept;
 
-  /// What cannot or need not wait any longer, part by part, nothing when there is no more. `scratch` is not
-  /// full.
+  /// Something came that was sent after the units that are not whole: what is missing of them is late or
+  /// lost, and what is there goes first, so that the packets of a flow stay in order.
+  void end_waiting() noexcept;
+  /// next_part() may have something that what comes now must not overtake.
+  bool has_overdue() const noexcept { return has_overdue_; }
+
+  /// What cannot or need not wait any longer, part by part, the oldest first, nothing when there is no more.
+  /// `scratch` is not full.
   std::optional<AssembledPacket> next_part(AssemblyScratch& scratch, proto::TimePoint now) noexcept;
 
   /// Copies what still lies in this turn's arrivals. Returns how many slices were lost for want of a buffer.
@@ -114,6 +120,7 @@ class UnitAssembler {
   struct Unit {
     bool open = false;
     bool in_parts = false;  // some of it was delivered, so it will never be whole
+    bool followed = false;  // something that was sent later has come
     std::uint8_t number = 0;
     std::optional<tunio::UnitHeaders> headers;
     std::vector<Piece> pieces;  // in order of their offsets, without overlap
@@ -131,6 +138,7 @@ class UnitAssembler {
 
   std::array<Unit, kUnits> units_;
   Unit* finished_ = nullptr;
+  bool has_overdue_ = false;
   std::uint8_t newest_ = 0;
   std::vector<iovec> vectors_;
   std::size_t lost_units_ = 0;

@@ -262,6 +262,66 @@ TEST_F(BatchJourney, HandsOverWhatThereIsWhenTheRestDoesNotCome) {
   EXPECT_FALSE(server.inbound.deadline());
 }
 
+// What was held back for its rest goes before whatever was sent after it.
+class FlowInParts : public BatchJourney {
+ protected:
+  // Three super-packets and a packet, of one TCP stream of kFirst to kEnd.
+  std::vector<Bytes> flow() {
+    std::uint32_t sequence = kFirst;
+    for (int i = 0; i < 3; ++i, sequence += kSize) {
+      SuperPacket super = test::tcp_super_packet(kSize, 1400);
+      tunio::test::put_be32(super.packet, 24, sequence);
+      client_io.tun_gives(super.packet, super.header);
+    }
+    client_io.tun_gives(Tcp{.sequence = sequence, .payload = pattern(100)}.packet());
+    client.turn();
+    return sent_datagrams();
+  }
+
+  // How many bytes of the stream are missing; what there is must be in order.
+  static std::size_t missing(const std::vector<Bytes>& packets) {
+    std::size_t gaps = 0;
+    std::uint32_t next = kFirst;
+    for (const Bytes& packet : packets) {
+      const std::uint32_t sequence = tunio::test::be32(packet, 24);
+      EXPECT_GE(sequence, next) << "overtaken";
+      gaps += sequence - next;
+      next = sequence + static_cast<std::uint32_t>(packet.size() - 40);
+    }
+    return gaps + (kEnd - next);
+  }
+
+  static constexpr std::uint32_t kSize = 28000;
+  static constexpr std::uint32_t kFirst = 1000;
+  static constexpr std::uint32_t kEnd = kFirst + 3 * kSize + 100;
+};
+
+TEST_F(FlowInParts, StaysInOrder) {
+  const auto datagrams = flow();
+  for (std::size_t i = 0; i < 7; ++i) server_gets(datagrams[i]);
+  EXPECT_TRUE(server_writes().empty());
+  server.now = *server.inbound.deadline();
+  auto packets = packets_of(server_writes());
+  EXPECT_FALSE(packets.empty());
+  for (std::size_t i = 7; i < datagrams.size(); ++i) server_gets(datagrams[i]);
+  for (Bytes& packet : packets_of(server_writes())) packets.push_back(std::move(packet));
+  EXPECT_EQ(missing(packets), 0U);
+}
+
+TEST_F(FlowInParts, StaysInOrderWhenADatagramIsLost) {
+  const std::size_t count = flow().size();
+  for (std::size_t lost = 0; lost + 1 < count; ++lost) {
+    SCOPED_TRACE(lost);
+    const auto datagrams = flow();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i != lost) server_gets(datagrams[i]);
+    }
+    const auto gone = missing(packets_of(server_writes()));
+    EXPECT_GT(gone, 0U);
+    EXPECT_LE(gone, kBody);
+  }
+}
+
 // Whichever datagram is lost, the inner connection loses what it carried and nothing else.
 TEST_F(BatchJourney, LosesOneSegmentWithOneDatagram) {
   constexpr std::size_t kPayload = 30000;
