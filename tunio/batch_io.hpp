@@ -131,6 +131,9 @@ class BatchIo {
   virtual void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
                         Fragments fragments) = 0;
 
+  /// Bytes of runs queued here that the kernel has not taken.
+  virtual std::size_t udp_backlog() const = 0;
+
   /// Takes a connected TCP socket (or any stream socket); makes it non-blocking. May allocate.
   virtual StreamId add_stream(UniqueFd connection) = 0;
 

@@ -15,6 +15,7 @@ class KernelIo : public BatchIo {
   void write_tun(std::span<const TunWrite> writes) final;
   void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
                 Fragments fragments) final;
+  std::size_t udp_backlog() const final { return sender_.backlog(); }
   StreamId add_stream(UniqueFd connection) final;
   void close_stream(StreamId stream) final;
   void write_stream(StreamId stream, Buffer&& frames, std::size_t size) final;

@@ -121,6 +121,12 @@ void MemoryIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std:
   counters_.udp_bytes_sent += size;
 }
 
+std::size_t MemoryIo::udp_backlog() const {
+  std::size_t bytes = 0;
+  for (const SentRun& run : queued_runs_) bytes += run.bytes.size();
+  return bytes;
+}
+
 StreamId MemoryIo::add_stream(UniqueFd) {
   const StreamId id{next_stream_++};
   streams_[id.value] = {};
@@ -149,9 +155,11 @@ std::size_t MemoryIo::stream_backlog(StreamId stream) const {
 
 void MemoryIo::flush() {
   std::move(queued_packets_.begin(), queued_packets_.end(), std::back_inserter(written_));
-  std::move(queued_runs_.begin(), queued_runs_.end(), std::back_inserter(sent_));
   queued_packets_.clear();
-  queued_runs_.clear();
+  if (!udp_stalled_) {
+    std::move(queued_runs_.begin(), queued_runs_.end(), std::back_inserter(sent_));
+    queued_runs_.clear();
+  }
   for (auto& [id, stream] : streams_) {
     if (stream.stalled || !stream.open) continue;
     stream.sent.insert(stream.sent.end(), stream.pending.begin(), stream.pending.end());

@@ -48,6 +48,9 @@ class MemoryIo final : public BatchIo {
   void stall_stream(StreamId stream);
   void resume_stream(StreamId stream);
   bool is_open(StreamId stream) const;
+  /// The same for the UDP socket: runs stay in the queue.
+  void stall_udp() { udp_stalled_ = true; }
+  void resume_udp() { udp_stalled_ = false; }
 
   /// The timeouts that wait() was called with, oldest first.
   const std::vector<std::chrono::nanoseconds>& timeouts() const { return timeouts_; }
@@ -57,6 +60,7 @@ class MemoryIo final : public BatchIo {
   void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
                 Fragments fragments) override;
   /// The descriptor may be empty.
+  std::size_t udp_backlog() const override;
   StreamId add_stream(UniqueFd connection) override;
   void close_stream(StreamId stream) override;
   void write_stream(StreamId stream, Buffer&& frames, std::size_t size) override;
@@ -93,6 +97,7 @@ class MemoryIo final : public BatchIo {
   std::vector<std::chrono::nanoseconds> timeouts_;
   std::vector<WrittenPacket> queued_packets_, written_;
   std::vector<SentRun> queued_runs_, sent_;
+  bool udp_stalled_ = false;
   std::map<std::uint32_t, Stream> streams_;
   std::uint32_t next_stream_ = 1;
   IoCounters counters_;

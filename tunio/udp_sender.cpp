@@ -84,6 +84,7 @@ void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::si
   slot.plain = goes_plain(to, size, segment_size);
   slot.retried = false;
   slot.done = false;
+  backlog_ += size;
 }
 
 bool UdpSender::goes_plain(const Endpoint& to, std::size_t size, std::size_t segment_size) noexcept {
@@ -188,9 +189,15 @@ std::size_t UdpSender::gather_batch() noexcept {
 void UdpSender::credit(Run& run, std::size_t bytes) noexcept {
   counters_.udp_bytes_sent += bytes;
   counters_.udp_datagrams_sent += (bytes + run.segment_size - 1) / run.segment_size;
+  advance(run, bytes);
+  if (run.done) ++counters_.udp_runs_sent;
+}
+
+// So many bytes more are sent, or given up.
+void UdpSender::advance(Run& run, std::size_t bytes) noexcept {
   run.sent += bytes;
+  backlog_ -= bytes;
   if (run.sent < run.size) return;
-  ++counters_.udp_runs_sent;
   run.buffer.reset();
   run.done = true;
 }
@@ -232,10 +239,7 @@ void UdpSender::skip_refused(Run& run) noexcept {
   std::size_t datagrams = 1;
   if (run.fragments == Fragments::forbidden) datagrams = std::max<std::size_t>(1, rest / run.segment_size);
   counters_.udp_send_oversized += datagrams;
-  run.sent += std::min(datagrams * run.segment_size, rest);
-  if (run.sent < run.size) return;
-  run.buffer.reset();
-  run.done = true;
+  advance(run, std::min(datagrams * run.segment_size, rest));
 }
 
 // EIO: the device or an IPsec policy in the way cannot checksum segments, so that no run will ever pass.
@@ -254,8 +258,7 @@ void UdpSender::refuse_run(Run& run, int error) noexcept {
 
 void UdpSender::drop(Run& run, std::uint64_t& counter) noexcept {
   ++counter;
-  run.buffer.reset();
-  run.done = true;
+  advance(run, run.size - run.sent);
 }
 
 void UdpSender::pop_done() noexcept {

@@ -37,6 +37,8 @@ class UdpSender {
             Fragments fragments);
 
   bool has_work() const noexcept { return count_ > 0 && !blocked_; }
+  /// Bytes pushed that were neither sent nor given up.
+  std::size_t backlog() const noexcept { return backlog_; }
 
   /// The socket buffer was full; nothing is tried until writable() is called.
   bool blocked() const noexcept { return blocked_; }
@@ -88,6 +90,7 @@ class UdpSender {
   void fill(UdpMessage& message, const Run& run, std::size_t offset, std::size_t size) const noexcept;
   std::size_t gather_batch() noexcept;
   void skip_refused(Run& run) noexcept;
+  void advance(Run& run, std::size_t bytes) noexcept;
   void credit(Run& run, std::size_t bytes) noexcept;
   void refuse(Run& run, int error) noexcept;
   void refuse_run(Run& run, int error) noexcept;
@@ -105,6 +108,7 @@ class UdpSender {
   std::vector<Run> runs_;  // a ring
   std::size_t first_ = 0;
   std::size_t count_ = 0;
+  std::size_t backlog_ = 0;
 
   std::array<PathLimit, 64> limits_;
   std::vector<UdpMessage> batch_;  // messages of one sendmmsg, its headers, and whose they are

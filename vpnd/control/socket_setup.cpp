@@ -10,9 +10,17 @@ namespace vpnd::control {
 
 namespace {
 
-// Without `sndbuf` and `rcvbuf`: room for the bursts of one round trip at some Gbit/s; the kernel's default
-// loses them.
-constexpr std::uint32_t kSocketBuffer = 4 * 1024 * 1024;
+// Bytes; 0: what the system gives.
+struct Buffers {
+  std::uint32_t receive = 0;
+  std::uint32_t send = 0;
+};
+// Without `rcvbuf`: room for the bursts of one round trip at some Gbit/s; the kernel's default loses them.
+// Without `sndbuf`: enough to keep a network device busy until the worker has woken up, and no more. What
+// does not fit waits in a queue of our own, which loses single packets when it stands (run_queue.hpp), while
+// the queue of a device loses whole runs.
+constexpr Buffers kUdpBuffers{.receive = 4 * 1024 * 1024, .send = 256 * 1024};
+constexpr Buffers kSystemBuffers;
 
 // P_DATA_V2 carries the peer id behind its first byte (docs/protocol.md §1).
 constexpr tunio::Steering kByPeerId{
@@ -49,9 +57,9 @@ std::uint32_t buffer_size(const std::optional<std::size_t>& configured, std::uin
 }
 
 void set_common(tunio::SocketOptions& socket, const config::SocketOptions& configured,
-                std::uint32_t standard_buffer) {
-  socket.receive_buffer = buffer_size(configured.receive_buffer, standard_buffer);
-  socket.send_buffer = buffer_size(configured.send_buffer, standard_buffer);
+                const Buffers& buffers) {
+  socket.receive_buffer = buffer_size(configured.receive_buffer, buffers.receive);
+  socket.send_buffer = buffer_size(configured.send_buffer, buffers.send);
   socket.mark = configured.mark.value_or(0);
   socket.device = configured.bind_device;
 }
@@ -68,8 +76,8 @@ std::optional<tunio::Endpoint> local_address(const std::string& host, std::uint1
 }
 
 void set_listening(tunio::SocketOptions& socket, const config::Options& options,
-                   const config::Listener& listener, std::uint32_t standard_buffer) {
-  set_common(socket, options.socket, standard_buffer);
+                   const config::Listener& listener, const Buffers& buffers) {
+  set_common(socket, options.socket, buffers);
   socket.family = family(listener.protocol.family);
   if (socket.family == tunio::SocketFamily::any && listener.ipv6_only)
     socket.family = tunio::SocketFamily::ipv6;
@@ -80,8 +88,8 @@ void set_listening(tunio::SocketOptions& socket, const config::Options& options,
 }
 
 void set_client(tunio::SocketOptions& socket, const config::Options& options, const config::Remote& remote,
-                const tunio::Endpoint& server, std::uint32_t standard_buffer) {
-  set_common(socket, options.socket, standard_buffer);
+                const tunio::Endpoint& server, const Buffers& buffers) {
+  set_common(socket, options.socket, buffers);
   socket.family = server.address().is_v4() ? tunio::SocketFamily::ipv4 : tunio::SocketFamily::ipv6;
   const config::LocalBinding& local = remote.link.local;
   if (local.bind || !local.host.empty()) {
@@ -95,7 +103,7 @@ void set_client(tunio::SocketOptions& socket, const config::Options& options, co
 std::vector<tunio::UniqueFd> open_udp_listener(const config::Options& options,
                                                const config::Listener& listener, std::size_t workers) {
   tunio::UdpOptions udp;
-  set_listening(udp, options, listener, kSocketBuffer);
+  set_listening(udp, options, listener, kUdpBuffers);
   udp.mtu_discovery = mtu_discovery(options.link.mtu_discovery);
   udp.gro = options.batch.offloads.udp_gro;
   return tunio::open_udp_group(udp, static_cast<unsigned>(workers), kByPeerId);
@@ -103,14 +111,14 @@ std::vector<tunio::UniqueFd> open_udp_listener(const config::Options& options,
 
 tunio::TcpListenOptions tcp_listen_options(const config::Options& options, const config::Listener& listener) {
   tunio::TcpListenOptions tcp;
-  set_listening(tcp, options, listener, 0);  // TCP sizes its buffers itself
+  set_listening(tcp, options, listener, kSystemBuffers);  // TCP sizes its buffers itself
   return tcp;
 }
 
 tunio::UdpOptions udp_options(const config::Options& options, const config::Remote& remote,
                               const tunio::Endpoint& server) {
   tunio::UdpOptions udp;
-  set_client(udp, options, remote, server, kSocketBuffer);
+  set_client(udp, options, remote, server, kUdpBuffers);
   udp.mtu_discovery = mtu_discovery(remote.link.mtu_discovery);
   udp.gro = options.batch.offloads.udp_gro;
   if (!remote.link.accept_any_source) udp.remote = server;
@@ -120,7 +128,7 @@ tunio::UdpOptions udp_options(const config::Options& options, const config::Remo
 tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
                                  const tunio::Endpoint& server) {
   tunio::SocketOptions tcp;
-  set_client(tcp, options, remote, server, 0);
+  set_client(tcp, options, remote, server, kSystemBuffers);
   if (tcp.local && remote.link.local.bind && remote.link.local.port == config::kDefaultPort)
     tcp.local.reset();
   return tcp;

@@ -42,9 +42,12 @@ void OutboundRun::add(const std::byte* payload, std::size_t payload_size) noexce
 std::size_t OutboundRun::body_limit(std::size_t wanted) const noexcept {
   const std::size_t around = used_ + prefix_size() + overhead_;
   if (closed_ || count_ == records_.size() || around >= size_limit()) return 0;
-  std::size_t limit = std::min(wanted, size_limit() - around);
-  if (kind_ == Kind::datagrams && count_ > 0) limit = std::min(limit, datagram_size_ - overhead_);
-  return limit;
+  const std::size_t room = size_limit() - around;
+  if (kind_ == Kind::frames || count_ == 0) return std::min(wanted, room);
+  // What is left at the end of a run is no place for a datagram: on the road each costs its headers, however
+  // short it is.
+  const std::size_t full = datagram_size_ - overhead_;
+  return room < full ? 0 : std::min(wanted, full);
 }
 
 void OutboundRun::close_record() noexcept {

@@ -45,7 +45,7 @@ class OutboundRun {
   void add(const std::byte* payload, std::size_t payload_size) noexcept;
 
   /// The largest body that the next record can have; 0: the run is full. Never more than `wanted`, nor than
-  /// what the datagrams of the run are large.
+  /// what the datagrams of the run are large, for which there must be room.
   [[nodiscard]] std::size_t body_limit(std::size_t wanted) const noexcept;
   /// Of the open record: its size, and where it goes on.
   [[nodiscard]] std::size_t open_size() const noexcept { return open_size_; }

@@ -29,7 +29,7 @@ Peer& PeerTable::add(const AddPeer& command, proto::TimePoint now) {
   peer->settings = command.settings;
   peer->counters = command.counters;
   if (const auto& batch = command.settings.batch) peer->batch = std::make_unique<BatchLane>(*batch, now);
-  if (command.link.stream) peer->queue_watch = std::make_unique<StreamQueueWatch>();
+  if (command.link.stream) peer->queue_watch = std::make_unique<QueueWatch>();
   peer->last_sent = now;
   peer->last_received = now;
   Peer& added = *(peers_[command.index.value] = std::move(peer));

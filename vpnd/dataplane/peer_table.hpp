@@ -60,9 +60,9 @@ struct Peer {
   std::shared_ptr<TrafficCounters> counters;
 
   std::array<std::unique_ptr<KeySlot>, proto::kMaxKeyId + 1> keys;
-  KeySlot* sending = nullptr;                     ///< one of `keys`, or none yet
-  std::unique_ptr<BatchLane> batch;               ///< none: stock packets
-  std::unique_ptr<StreamQueueWatch> queue_watch;  ///< of a peer with a stream
+  KeySlot* sending = nullptr;               ///< one of `keys`, or none yet
+  std::unique_ptr<BatchLane> batch;         ///< none: stock packets
+  std::unique_ptr<QueueWatch> queue_watch;  ///< of a peer with a stream
 
   proto::TimePoint last_sent{};
   proto::TimePoint last_received{};  ///< of something authenticated

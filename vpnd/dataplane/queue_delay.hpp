@@ -67,8 +67,8 @@ class QueueAge {
   std::uint64_t total_ = 0;
 };
 
-/// The queue in front of one TCP stream.
-struct StreamQueueWatch {
+/// The queue in front of one TCP stream, or of a UDP socket.
+struct QueueWatch {
   QueueAge age;
   DelayLaw law;
 };

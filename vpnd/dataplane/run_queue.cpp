@@ -24,26 +24,29 @@ RunQueue::RunQueue(tunio::BatchIo& io, tunio::BufferPool& buffers, DropCounters&
 }
 
 RunQueue::Admission RunQueue::admit(Peer& peer) noexcept {
-  if (!peer.queue_watch) return Admission::whole;
   if (!has_room(peer)) return Admission::refused;
-  auto& [age, law] = *peer.queue_watch;
-  const std::size_t backlog = io_.stream_backlog(*peer.link.stream);
-  const auto delay = backlog > kShortQueue ? age.age(now_, backlog) : Duration::zero();
+  auto& [age, law] = watch(peer);
+  const std::size_t waiting = backlog(peer);
+  const auto delay = waiting > kShortQueue ? age.age(now_, waiting) : Duration::zero();
   return law.drops(now_, delay) ? Admission::shortened : Admission::whole;
 }
 
 // What was written in this turn may only look like a backlog: the kernel has not been asked yet.
 bool RunQueue::has_room(const Peer& peer) noexcept {
-  if (!peer.link.stream || fits(peer)) return true;
+  if (fits(peer)) return true;
   io_.flush();
   return fits(peer);
+}
+
+std::size_t RunQueue::backlog(const Peer& peer) const noexcept {
+  return peer.link.stream ? io_.stream_backlog(*peer.link.stream) : io_.udp_backlog();
 }
 
 // A stream may hold as many buffers as it leaves free, so that a few peers that stand still do not take them
 // all: the first gets half of them, the second a third, and so on.
 bool RunQueue::fits(const Peer& peer) const noexcept {
-  const std::size_t backlog = io_.stream_backlog(*peer.link.stream);
-  return backlog <= limits_.stream_backlog_bytes && backlog <= buffers_.available() * tunio::kBufferSize;
+  const std::size_t waiting = backlog(peer);
+  return waiting <= limits_.stream_backlog_bytes && waiting <= buffers_.available() * tunio::kBufferSize;
 }
 
 OutboundRun* RunQueue::start(Peer& peer, DropReason& drop) noexcept {
@@ -130,11 +133,11 @@ void RunQueue::hand_on(Peer& peer) noexcept {
   const std::size_t size = run.wire_size(sealed);
   if (run.kind() == OutboundRun::Kind::frames) {
     io_.write_stream(*peer.link.stream, run.take_buffer(), size);
-    peer.queue_watch->age.add(now_, size);
   } else {
     const auto fragments = peer.batch ? peer.batch->fragments : tunio::Fragments::as_configured;
     io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size(), fragments);
   }
+  watch(peer).age.add(now_, size);
   peer.last_sent = now_;
   peer.counters->bytes_sent.add(size);
   peer.counters->records_sent.add(sealed);

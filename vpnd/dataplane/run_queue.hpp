@@ -20,9 +20,9 @@ namespace vpnd::dataplane {
 struct OutboundLimits {
   std::size_t run_bytes = OutboundRun::kNoLimit;  ///< of a run with several records
   std::size_t open_runs = 64;                     ///< peers served in one turn before runs are sent early
-  /// So many bytes may wait for a TCP peer before the next packet or super-packet; beyond it the peer loses
-  /// what comes, and nobody waits for it. With what one super-packet and the open run add, IoConfig's
-  /// stream_backlog_limit is not reached.
+  /// So many bytes may wait for a TCP peer, or for the UDP socket, before the next packet or super-packet;
+  /// beyond it the peer loses what comes, and nobody waits for it. With what one super-packet and the open
+  /// run add, IoConfig's stream_backlog_limit is not reached.
   std::size_t stream_backlog_bytes = std::size_t{4096 - 256} * 1024;
 };
 
@@ -42,7 +42,8 @@ class RunQueue {
     refused,    ///< nothing, for the queue is full
   };
   /// Asked once for each packet or super-packet, before any of it goes into a run: it is never cut off in the
-  /// middle. To be asked for peers of TCP; the network itself drops what UDP sends too fast.
+  /// middle. Over UDP the queue is that of the socket, for all its peers: it stands when the own network
+  /// device is the bottleneck.
   [[nodiscard]] Admission admit(Peer& peer) noexcept;
 
   /// Whether the queue of a peer is not full; admit() for messages of our own.
@@ -77,6 +78,8 @@ class RunQueue {
   };
 
   void note_use_of_path(Peer& peer) noexcept;
+  [[nodiscard]] std::size_t backlog(const Peer& peer) const noexcept;
+  QueueWatch& watch(Peer& peer) noexcept { return peer.queue_watch ? *peer.queue_watch : udp_watch_; }
   [[nodiscard]] bool fits(const Peer& peer) const noexcept;
   static void seal(Peer& peer) noexcept;
   void hand_on(Peer& peer) noexcept;
@@ -88,6 +91,7 @@ class RunQueue {
   const OutboundLimits limits_;
   crypto::CryptoFork* const help_;
   proto::TimePoint now_{};
+  QueueWatch udp_watch_;
 
   std::vector<std::unique_ptr<OutboundRun>> runs_;
   std::vector<OutboundRun*> free_runs_;

@@ -78,6 +78,7 @@ class GuidedIo final : public tunio::BatchIo {
                 tunio::Fragments fragments) override {
     stage_.memory_.send_udp(to, std::move(run), size, segment_size, fragments);
   }
+  std::size_t udp_backlog() const override { return stage_.memory_.udp_backlog(); }
   tunio::StreamId add_stream(tunio::UniqueFd connection) override {
     return stage_.memory_.add_stream(std::move(connection));
   }

@@ -105,6 +105,7 @@ class FixedIo final : public tunio::BatchIo {
                 tunio::Fragments) override {
     runs_.at(sent_++) = {std::move(run), size, segment_size};
   }
+  std::size_t udp_backlog() const override { return 0; }
   tunio::StreamId add_stream(tunio::UniqueFd) override { return {}; }
   void close_stream(tunio::StreamId) override {}
   void write_stream(tunio::StreamId, tunio::Buffer&&, std::size_t) override {}
