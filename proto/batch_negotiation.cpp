@@ -45,8 +45,10 @@ std::string format_batch_push(const BatchTerms& terms) {
   return fmt::format("{} {} {}", kBatchPushOption, kBatchVersion, terms.lanes);
 }
 
-std::optional<BatchTerms> accept_batch_push(unsigned version, unsigned lanes, const BatchTerms& offer) {
+std::optional<BatchTerms> accept_batch_push(unsigned version, unsigned lanes, PeerId first,
+                                            const BatchTerms& offer) {
   if (version != kBatchVersion || lanes < 1 || lanes > offer.lanes) return std::nullopt;
+  if (first.value >= kNoPeer.value || lanes > kNoPeer.value - first.value) return std::nullopt;
   return BatchTerms{lanes};
 }
 

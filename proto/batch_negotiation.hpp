@@ -38,8 +38,9 @@ BatchTerms choose_batch_terms(const BatchTerms& offer, unsigned own_lanes);
 // The option to push.
 std::string format_batch_push(const BatchTerms& terms);
 
-// The client's reading of the pushed option's two arguments; nothing unless it is what it could have agreed
-// on.
-std::optional<BatchTerms> accept_batch_push(unsigned version, unsigned lanes, const BatchTerms& offer);
+// The client's reading of the pushed option's two arguments, with the pushed peer id; nothing unless it is
+// what it could have agreed on, and each lane has a peer id.
+std::optional<BatchTerms> accept_batch_push(unsigned version, unsigned lanes, PeerId first,
+                                            const BatchTerms& offer);
 
 }  // namespace vpnd::proto

@@ -22,7 +22,8 @@ PathMtu::PathMtu(const Settings& settings, TimePoint now) noexcept
     : settings_{.max_size = settings.max_size,
                 .base_size = std::min(settings.base_size, settings.max_size),
                 .min_size = std::min(settings.min_size, settings.max_size),
-                .ip_overhead = settings.ip_overhead} {
+                .ip_overhead = settings.ip_overhead,
+                .confirmed_from = settings.confirmed_from} {
   path_changed(now);
 }
 
@@ -152,8 +153,9 @@ void PathMtu::too_big(std::size_t size, TimePoint now) noexcept {
 
 void PathMtu::sent(std::size_t largest, TimePoint now) noexcept {
   active_ = true;
-  const bool large = largest >= std::min(size_, settings_.base_size + 1);
-  if (!large) return;
+  const std::size_t confirmed_from =
+      settings_.confirmed_from > 0 ? settings_.confirmed_from : settings_.base_size + 1;
+  if (largest < std::min(size_, confirmed_from)) return;
   unconfirmed_ = true;
   if (!unanswered_since_) unanswered_since_ = now;
 }

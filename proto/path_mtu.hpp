@@ -33,6 +33,9 @@ class PathMtu {
     std::size_t min_size =
         548;  // what every IPv4 host takes (RFC 1122 §3.3.2: 576) without IP and UDP header
     std::size_t ip_overhead = 28;  // of IP and UDP header: 28, or 48 over IPv6
+    // While datagrams from this size on are sent, the path is confirmed from time to time; 0: those larger
+    // than the base size.
+    std::size_t confirmed_from = 0;
   };
   struct Probe {
     std::uint16_t id;
@@ -52,6 +55,8 @@ class PathMtu {
   // The largest datagram to send now.
   std::size_t size() const noexcept { return size_; }
   State state() const noexcept { return state_; }
+  // Whether the peer has answered since the path began, or was last lost.
+  bool is_confirmed() const noexcept { return state_ == State::searching || state_ == State::complete; }
 
   // When poll() has something to do; TimePoint::max() if only traffic can change that.
   TimePoint deadline() const noexcept;
@@ -59,7 +64,8 @@ class PathMtu {
   // returns nothing.
   std::optional<Probe> poll(TimePoint now) noexcept;
 
-  // Records were sent, the largest of them in a datagram of this size. Probes do not count.
+  // Records were sent, the largest of them in a datagram of this size. Probes do not count. 0: there is
+  // something to send, though not by this path while it is in error.
   void sent(std::size_t largest, TimePoint now) noexcept;
   // Authentic records came.
   void received() noexcept;

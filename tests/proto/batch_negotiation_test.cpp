@@ -35,13 +35,19 @@ TEST(BatchNegotiation, AgreesOnAsManyLanesAsBothHave) {
 
 TEST(BatchNegotiation, PushesWhatTheClientAccepts) {
   EXPECT_EQ(format_batch_push({3}), "vpnd-batch 1 3");
-  EXPECT_EQ(accept_batch_push(1, 3, {4}), BatchTerms{3});
+  EXPECT_EQ(accept_batch_push(1, 3, PeerId{7}, {4}), BatchTerms{3});
 }
 
 TEST(BatchNegotiation, AcceptsOnlyWhatWasOffered) {
-  EXPECT_FALSE(accept_batch_push(2, 3, {4}));
-  EXPECT_FALSE(accept_batch_push(1, 5, {4}));
-  EXPECT_FALSE(accept_batch_push(1, 0, {4}));
+  EXPECT_FALSE(accept_batch_push(2, 3, PeerId{7}, {4}));
+  EXPECT_FALSE(accept_batch_push(1, 5, PeerId{7}, {4}));
+  EXPECT_FALSE(accept_batch_push(1, 0, PeerId{7}, {4}));
+}
+
+TEST(BatchNegotiation, AcceptsOnlyLanesThatHaveAPeerId) {
+  EXPECT_EQ(accept_batch_push(1, 4, PeerId{kNoPeer.value - 4}, {4}), BatchTerms{4});
+  EXPECT_FALSE(accept_batch_push(1, 4, PeerId{kNoPeer.value - 3}, {4}));
+  EXPECT_FALSE(accept_batch_push(1, 1, kNoPeer, {4}));
 }
 
 }  // namespace

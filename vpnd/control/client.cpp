@@ -210,9 +210,14 @@ void Client::handle(const dataplane::PeerFloated& floated) {
   data_plane_->post(dataplane::MovePeer{kServer, floated.endpoint});
 }
 
+void Client::handle(const dataplane::LaneFloated& floated) {
+  spdlog::info("Lane {} of the server floated to {}", floated.lane.value, floated.endpoint.format());
+}
+
 void Client::handle(const dataplane::PeerSilent&) {
   if (!session_ || !pushed_) return;
-  if (proto::Clock::now() - session_->last_received() < peer_settings().receive_timeout) return;
+  const auto last_received = std::max(session_->last_received(), data_keys_.last_received());
+  if (proto::Clock::now() - last_received < peer_settings().receive_timeout) return;
   const auto action = pushed_->timeout ? pushed_->timeout_action : options_.keepalive.action;
   if (action == config::TimeoutAction::exit)
     return finish({false, "Inactivity timeout (--ping-exit), exiting"});
@@ -227,8 +232,8 @@ void Client::handle(const dataplane::KeyUsed& used) {
   if (session_) session_->note_peer_used_key(used.key);
 }
 
-void Client::handle(const dataplane::KeyWearsOut&) {
-  if (session_) session_->start_rekey();
+void Client::handle(const dataplane::KeyWearsOut& worn) {
+  if (session_) session_->renew_worn_key(worn.key);
 }
 
 void Client::handle(const dataplane::WorkerFailed& failed) {
@@ -261,7 +266,8 @@ void Client::close_connection() {
   poll_timer_.cancel();
   push_timer_.cancel();
   data_plane_->post(dataplane::RemovePeer{kServer});
-  data_plane_->post_to(kSessionWorker, dataplane::ReplaceUdp{});
+  for (std::uint32_t worker = 0; worker < data_plane_->worker_count(); ++worker)
+    data_plane_->post_to({worker}, dataplane::ReplaceUdp{});
   if (stream_) data_plane_->post(*stream_);
   stream_.reset();
   transport_.reset();
@@ -327,23 +333,22 @@ void Client::renew_if_worn() {
 }
 
 void Client::write_status() const {
-  const dataplane::TrafficCounters& counters = *data_keys_.counters();
+  const TrafficTotals traffic = data_keys_.traffic();
   host::ClientStatistics statistics;
   statistics.now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  statistics.tun_read_bytes = counters.tun_bytes_read.get();
-  statistics.tun_write_bytes = counters.tun_bytes_written.get();
-  statistics.link_read_bytes = counters.bytes_received.get();
-  statistics.link_write_bytes = counters.bytes_sent.get();
-  statistics.auth_read_bytes = counters.tun_bytes_written.get();
+  statistics.tun_read_bytes = traffic.tun_bytes_read;
+  statistics.tun_write_bytes = traffic.tun_bytes_written;
+  statistics.link_read_bytes = traffic.bytes_received;
+  statistics.link_write_bytes = traffic.bytes_sent;
+  statistics.auth_read_bytes = traffic.tun_bytes_written;
   const auto written =
       host::write_file_atomically(options_.log.status->path, host::format_client_status(statistics), 0640);
   if (!written.ok()) spdlog::warn("status: {}", written.reason);
 }
 
 void Client::log_statistics() {
-  const dataplane::TrafficCounters& counters = *data_keys_.counters();
-  spdlog::info("received {} bytes, sent {} bytes on the link", counters.bytes_received.get(),
-               counters.bytes_sent.get());
+  const TrafficTotals traffic = data_keys_.traffic();
+  spdlog::info("received {} bytes, sent {} bytes on the link", traffic.bytes_received, traffic.bytes_sent);
   spdlog::info("drops: {}", data_plane_->describe_drops());
   for (const std::string& line : data_plane_->describe_io()) spdlog::info("{}", line);
 }

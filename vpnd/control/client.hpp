@@ -29,11 +29,10 @@
 
 namespace vpnd::control {
 
-/// Has the session's socket or connection; the others read their tun queues and hand over to it.
+/// Has the session's socket or connection, and its first lane. The others have a lane and a socket of their
+/// own each, as far as the server gave as many; without one they hand over what they read from their tun
+/// queues.
 inline constexpr dataplane::WorkerId kSessionWorker{0};
-
-// What a client announces: one lane per worker, and there is one worker.
-inline constexpr proto::BatchTerms kBatchOffer{.lanes = 1};
 
 class Client final : public Instance, public DataPlaneObserver, public SessionOwner {
  public:
@@ -62,6 +61,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void begin_session(const dataplane::Link& link);
   proto::SessionConfig session_config(const dataplane::Link& link);
   std::string peer_info() const;
+  proto::BatchTerms batch_offer() const;
   void add_details(proto::PeerInfoSettings& settings) const;
 
   // ---- the session ----
@@ -83,7 +83,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void warn_of_inconsistencies() const;
   std::optional<std::string> agree_on_batches();
   TunnelPlan tunnel_plan() const;
-  void set_up_socket();
+  void set_buffers(const tunio::UniqueFd& socket) const;
+  unsigned open_lanes();
   void set_up_tunnel();
   void set_up_peer();
   void take_token(const config::PushedOptions& pushed);
@@ -97,6 +98,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void handle(const dataplane::StreamOpened& opened);
   void handle(const dataplane::StreamEnded& ended);
   void handle(const dataplane::PeerFloated& floated);
+  void handle(const dataplane::LaneFloated& floated);
   void handle(const dataplane::PeerSilent& silent);
   void handle(const dataplane::PeerExited& exited);
   void handle(const dataplane::KeyUsed& used);

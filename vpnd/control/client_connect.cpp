@@ -5,6 +5,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
+
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/config/diagnostic.hpp"
@@ -186,6 +188,12 @@ bool offers_batches(const config::Options& options) {
 
 }  // namespace
 
+// A lane for each worker, but a connection has one.
+proto::BatchTerms Client::batch_offer() const {
+  if (remote_.protocol.transport == config::Transport::tcp) return {.lanes = 1};
+  return {.lanes = static_cast<unsigned>(std::min(data_plane_->worker_count(), proto::kMaxLanes))};
+}
+
 std::string Client::peer_info() const {
   proto::PeerInfoSettings settings;
   settings.version = "vpnd-" VPND_VERSION;
@@ -193,7 +201,7 @@ std::string Client::peer_info() const {
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
   if (offers_batches(options_))
-    settings.variables.emplace_back(proto::kBatchPeerInfoName, proto::format_batch_offer(kBatchOffer));
+    settings.variables.emplace_back(proto::kBatchPeerInfoName, proto::format_batch_offer(batch_offer()));
   if (options_.client.push_peer_info) add_details(settings);
   return proto::format_peer_info(settings);
 }

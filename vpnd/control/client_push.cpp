@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <system_error>
+
 #include "proto/compression_framing.hpp"
 #include "proto/stock_channel.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/control/client.hpp"
 #include "vpnd/control/mtu.hpp"
 #include "vpnd/control/security_setup.hpp"
+#include "vpnd/control/socket_setup.hpp"
 
 namespace vpnd::control {
 
@@ -18,6 +21,11 @@ constexpr dataplane::PeerIndex kServer{0};
 constexpr std::chrono::seconds kPushRequestInterval{5};
 // A client's ping-restart until something is configured or pushed.
 constexpr std::chrono::seconds kDefaultSilence{120};
+
+std::string describe(const std::optional<proto::BatchTerms>& batch) {
+  if (!batch) return "";
+  return batch->lanes == 1 ? "batches, " : fmt::format("batches in {} lanes, ", batch->lanes);
+}
 
 }  // namespace
 
@@ -65,7 +73,7 @@ void Client::apply_push(const std::vector<std::string>& options) {
   if (const auto refusal = agree_on_batches()) return reconnect(*refusal, Next::next_remote);
   warn_of_inconsistencies();
   try {
-    set_up_socket();
+    set_buffers(transport_);
     set_up_tunnel();
   } catch (const std::exception& error) {
     return finish({false, error.what()});
@@ -74,8 +82,8 @@ void Client::apply_push(const std::vector<std::string>& options) {
   if (!session_) return;
   remotes_.connected();
   poll_timer_.cancel();
-  spdlog::info("Data channel: {}cipher {}, peer id {}", batch_ ? "batches, " : "",
-               crypto::aead_name(*cipher_), pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
+  spdlog::info("Data channel: {}cipher {}, peer id {}", describe(batch_), crypto::aead_name(*cipher_),
+               pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
   spdlog::info("Initialization Sequence Completed");
   observer_->on_ready("connected to " + session_->link().endpoint.format());
 }
@@ -102,8 +110,10 @@ void Client::warn_of_inconsistencies() const {
 std::optional<std::string> Client::agree_on_batches() {
   batch_.reset();
   if (!pushed_->batch) return std::nullopt;
-  if (options_.batch.channel && pushed_->peer_id)
-    batch_ = proto::accept_batch_push(pushed_->batch->version, pushed_->batch->lanes, kBatchOffer);
+  if (options_.batch.channel && pushed_->peer_id) {
+    batch_ = proto::accept_batch_push(pushed_->batch->version, pushed_->batch->lanes,
+                                      proto::PeerId{*pushed_->peer_id}, batch_offer());
+  }
   if (!batch_) return "the server chose a batch channel that was not offered";
   return std::nullopt;
 }
@@ -140,11 +150,28 @@ TunnelPlan Client::tunnel_plan() const {
   return plan;
 }
 
-void Client::set_up_socket() {
+void Client::set_buffers(const tunio::UniqueFd& socket) const {
   const auto size = [](const std::optional<std::size_t>& pushed) {
     return static_cast<std::uint32_t>(pushed.value_or(0));
   };
-  if (transport_) tunio::set_buffers(transport_, size(pushed_->receive_buffer), size(pushed_->send_buffer));
+  if (socket) tunio::set_buffers(socket, size(pushed_->receive_buffer), size(pushed_->send_buffer));
+}
+
+// Gives each lane but the first, which has the session's, a socket. Returns how many lanes can be used: the
+// server sends nothing in a lane that it never hears of.
+unsigned Client::open_lanes() {
+  const tunio::Endpoint server = session_->link().endpoint;
+  for (std::uint32_t lane = 1; lane < batch_->lanes; ++lane) {
+    try {
+      auto socket = tunio::open_udp_socket(lane_udp_options(options_, remote_, server));
+      set_buffers(socket);
+      data_plane_->post_to({lane}, dataplane::ReplaceUdp{std::move(socket)});
+    } catch (const std::system_error& error) {
+      spdlog::warn("no socket for lane {}: {}", lane, error.what());
+      return lane;
+    }
+  }
+  return batch_->lanes;
 }
 
 // A tunnel that stayed up over the reconnect (persist-tun) is left alone if it is what the server wants
@@ -164,7 +191,10 @@ void Client::set_up_tunnel() {
 
 void Client::set_up_peer() {
   session_->set_peer(kServer);
-  data_plane_->post(dataplane::AddPeer{kServer, session_->link(), peer_settings(), data_keys_.counters()});
+  if (batch_) batch_->lanes = open_lanes();
+  const dataplane::Link& link = session_->link();
+  data_keys_.add_peer(kServer, batch_ ? batch_->lanes : 1, link, link.endpoint, peer_settings(),
+                      *data_plane_);
   install_key(first_key_);
   if (!session_) return;
   data_plane_->post(dataplane::SendWithKey{kServer, first_key_});

@@ -19,7 +19,7 @@ crypto::AeadAlgorithm usual_cipher(const config::Options& options) {
   return ciphers.empty() ? crypto::AeadAlgorithm::aes_256_gcm : ciphers.front();
 }
 
-// A client has one key, and the packets of one key are sealed one after the other.
+// A client has one key, or one for each worker, and the packets of one key are sealed one after the other.
 std::optional<std::size_t> wanted_helpers(const config::Options& options) {
   if (options.batch.crypto_threads) return *options.batch.crypto_threads;
   if (options.mode == config::Mode::client) return 0;

@@ -1,10 +1,12 @@
-// The data keys of one peer, on either side: from the session to the worker, and how much they have carried.
+// A session's data channel, on either side: its peer, or its lanes, with their keys come to the workers, and
+// how much they have carried comes back.
 
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "crypto/aead.hpp"
 #include "crypto/role.hpp"
@@ -17,40 +19,57 @@ namespace vpnd::control {
 
 /// What both sides have agreed on for every key of a session.
 struct DataKeyAgreement {
-  dataplane::PeerIndex peer;
+  dataplane::PeerIndex peer;                 ///< its lanes have this index and the following ones
   crypto::Role role = crypto::Role::client;  ///< our own
   crypto::AeadAlgorithm cipher = crypto::AeadAlgorithm::aes_256_gcm;
   proto::KeyDerivation derivation = proto::KeyDerivation::legacy_prf;
-  std::optional<proto::PeerId> wire_id;                   ///< absent: packets are DATA_V1
+  std::optional<proto::PeerId> wire_id;                   ///< of the first lane; absent: packets are DATA_V1
   std::optional<proto::BatchTerms> batch = std::nullopt;  ///< present: records of the batch channel
 };
 
-/// Belongs to the control thread. The traffic counters are shared with the worker and live on over sessions.
+/// What all lanes sent and received together (dataplane::TrafficCounters).
+struct TrafficTotals {
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t records_received = 0;
+  std::uint64_t records_sent = 0;
+  std::uint64_t tun_bytes_read = 0;
+  std::uint64_t tun_bytes_written = 0;
+
+  std::uint64_t bytes() const noexcept { return bytes_received + bytes_sent; }
+  std::uint64_t records() const noexcept { return records_received + records_sent; }
+};
+
+/// Belongs to the control thread. The traffic counters are shared with the workers and live on over sessions.
 class DataKeys {
  public:
   /// Borrows the options.
   explicit DataKeys(const config::Options& options) : options_(options) {}
 
-  /// Derives a key that the session has established and gives it to the worker. False if that is not
-  /// possible.
+  /// Gives the peer to its worker, and if it has several lanes, each to its own. `others_at`: where lanes
+  /// other than the first are reached; Endpoint() if only time will tell.
+  void add_peer(dataplane::PeerIndex first, unsigned lanes, const dataplane::Link& link,
+                const tunio::Endpoint& others_at, const dataplane::PeerSettings& settings,
+                DataPlane& data_plane);
+
+  /// Derives a key that the session has established, for each lane, and gives it to the workers. False if
+  /// that is not possible.
   [[nodiscard]] bool install(proto::Session& session, proto::KeyId key, const DataKeyAgreement& agreement,
                              DataPlane& data_plane);
 
   /// Whether so much went through the newest key that reneg-bytes or reneg-pkts asks for another.
   [[nodiscard]] bool are_worn() const noexcept;
 
-  const std::shared_ptr<dataplane::TrafficCounters>& counters() const noexcept { return counters_; }
+  TrafficTotals traffic() const noexcept;
+  /// When something authenticated last came by any lane; the epoch if nothing has.
+  proto::TimePoint last_received() const noexcept;
 
  private:
-  struct Traffic {
-    std::uint64_t bytes = 0;
-    std::uint64_t records = 0;
-  };
-  Traffic traffic() const noexcept;
+  const std::shared_ptr<dataplane::TrafficCounters>& counters(std::size_t lane);
 
   const config::Options& options_;
-  std::shared_ptr<dataplane::TrafficCounters> counters_ = std::make_shared<dataplane::TrafficCounters>();
-  Traffic before_;  // what had gone through when the newest key was installed
+  std::vector<std::shared_ptr<dataplane::TrafficCounters>> counters_;  // by lane, as many as there ever were
+  TrafficTotals before_;  // what had gone through when the newest key was installed
 };
 
 }  // namespace vpnd::control

@@ -59,16 +59,35 @@ void DataPlane::post_to(dataplane::WorkerId worker, dataplane::Command&& command
   stations_.at(worker.value).worker->post(std::move(command));
 }
 
+DataPlane::Place& DataPlane::place(dataplane::PeerIndex peer) {
+  if (peer.value >= places_.size()) places_.resize(peer.value + 1);
+  return places_[peer.value];
+}
+
 dataplane::WorkerId DataPlane::owner(dataplane::PeerIndex peer) const {
-  if (peer.value < stream_owners_.size() && stream_owners_[peer.value]) return *stream_owners_[peer.value];
+  if (peer.value < places_.size() && places_[peer.value].stream_owner)
+    return *places_[peer.value].stream_owner;
   return {static_cast<std::uint32_t>(peer.value % stations_.size())};
 }
 
+void DataPlane::for_each_lane(const auto& command, auto&& post) {
+  const std::uint32_t lanes = place(command.index).lanes;
+  for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+    auto of_lane = command;
+    of_lane.index.value += lane;
+    post(of_lane);
+  }
+}
+
+void DataPlane::post_to_lanes(const auto& command) {
+  for_each_lane(command, [this](const auto& of_lane) { post_to(owner(of_lane.index), of_lane); });
+}
+
+// The lanes of a session are added in their order.
 void DataPlane::route(dataplane::AddPeer&& command) {
-  if (command.index.value >= stream_owners_.size()) stream_owners_.resize(command.index.value + 1);
-  std::optional<dataplane::WorkerId>& stream_owner = stream_owners_[command.index.value];
-  stream_owner.reset();
-  if (command.link.stream) stream_owner = command.link.worker;
+  place(command.index) = {};
+  if (command.link.stream) place(command.index).stream_owner = command.link.worker;
+  place(command.session).lanes = command.index.value - command.session.value + 1;
   const dataplane::WorkerId own = owner(command.index);
   const auto endpoint = command.link.stream ? std::nullopt : std::optional(command.link.endpoint);
   const dataplane::AddRemotePeer remote{command.index, own, endpoint};
@@ -79,7 +98,20 @@ void DataPlane::route(dataplane::AddPeer&& command) {
 }
 
 void DataPlane::route(dataplane::RemovePeer&& command) {
-  post_to_all(command);
+  for_each_lane(command, [this](const auto& of_lane) { post_to_all(of_lane); });
+  place(command.index) = {};
+}
+
+void DataPlane::route(dataplane::UpdatePeer&& command) {
+  post_to_lanes(command);
+}
+
+void DataPlane::route(dataplane::SendWithKey&& command) {
+  post_to_lanes(command);
+}
+
+void DataPlane::route(dataplane::RetireKey&& command) {
+  post_to_lanes(command);
 }
 
 void DataPlane::route(dataplane::MovePeer&& command) {

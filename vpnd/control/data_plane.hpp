@@ -34,8 +34,10 @@ class DataPlane {
   ~DataPlane();
 
   /// Carries the command to the worker it concerns, or to all. A peer belongs to the worker that has its
-  /// stream, or over UDP to the worker `index mod N`, where datagrams with its peer id are steered to.
-  /// A new stream goes to the next worker in turn.
+  /// stream, or over UDP to the worker `index mod N`, where datagrams with its peer id are steered to; so the
+  /// lanes of a session, of which there are at most N, have a worker each. RemovePeer, UpdatePeer,
+  /// SendWithKey and RetireKey name a session and go to all its lanes. A new stream goes to the next worker
+  /// in turn.
   void post(dataplane::Command&& command);
   /// To one worker: a client's socket or connection.
   void post_to(dataplane::WorkerId worker, dataplane::Command&& command);
@@ -43,6 +45,8 @@ class DataPlane {
   /// Sends one control packet to where the link leads; `peer` is whose ping timer it resets.
   void send_control(const dataplane::Link& to, std::span<const std::byte> packet,
                     std::optional<dataplane::PeerIndex> peer = std::nullopt);
+
+  std::size_t worker_count() const noexcept { return stations_.size(); }
 
   /// A packet that the control plane dropped.
   void count_drop(proto::DropReason reason) noexcept { control_drops_.count(reason); }
@@ -64,21 +68,34 @@ class DataPlane {
     std::vector<dataplane::ControlPacket> control_packets;
   };
 
+  // What there is to know of the peer with an index; for a session's first lane, of the session.
+  struct Place {
+    std::optional<dataplane::WorkerId> stream_owner;
+    std::uint32_t lanes = 1;
+  };
+
   void await_messages();
   void take_messages();
 
+  Place& place(dataplane::PeerIndex peer);
   dataplane::WorkerId owner(dataplane::PeerIndex peer) const;
 
   // How each command finds its worker.
   void route(dataplane::AddPeer&& command);
   void route(dataplane::RemovePeer&& command);
+  void route(dataplane::UpdatePeer&& command);
   void route(dataplane::MovePeer&& command);
+  void route(dataplane::SendWithKey&& command);
+  void route(dataplane::RetireKey&& command);
   void route(dataplane::SetRoutes&& command);
   void route(dataplane::SendControl&& command);
   void route(dataplane::AddStream&& command);
   void route(dataplane::CloseStream&& command);
   void route(auto&& command);
   void post_to_all(const auto& command);
+  // Calls `post` with the command for each lane of the session it names.
+  void for_each_lane(const auto& command, auto&& post);
+  void post_to_lanes(const auto& command);
 
   DataPlaneObserver& observer_;
   tunio::UniqueFd bell_;  // rung by a worker when one of its mailboxes for us stops being empty
@@ -86,7 +103,7 @@ class DataPlane {
   dataplane::DropCounters control_drops_;
   std::shared_ptr<dataplane::Handover> handover_;  // none for one worker
   std::vector<Station> stations_;
-  std::vector<std::optional<dataplane::WorkerId>> stream_owners_;  // by peer index; of peers with a stream
+  std::vector<Place> places_;  // by peer index
   std::uint32_t next_for_stream_ = 0;
 };
 

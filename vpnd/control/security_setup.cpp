@@ -312,16 +312,17 @@ void choose_aead_backend(const config::AeadOptions& wanted) {
   crypto::choose_aead_backend(backend(wanted.backend));
 }
 
-dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key,
+dataplane::AddKey make_data_key(dataplane::PeerIndex session, proto::KeyId key,
                                 const crypto::KeyMaterial& material, const DataKeyTerms& terms,
-                                const config::DataOptions& data) {
-  dataplane::AddKey made{.index = peer, .key = key, .sealer = nullptr, .opener = nullptr};
+                                proto::LaneNumber lane, const config::DataOptions& data) {
+  dataplane::AddKey made{
+      .index = {session.value + lane.value}, .key = key, .sealer = nullptr, .opener = nullptr};
   const auto [algorithm, own, wire_id, batch] = terms;
   if (batch) {
-    constexpr proto::LaneNumber kLane{0};
-    made.sealer = std::make_unique<proto::BatchSealer>(algorithm, material, own, key, *wire_id, kLane);
+    const proto::PeerId peer_id = proto::lane_peer_id(*wire_id, lane);
+    made.sealer = std::make_unique<proto::BatchSealer>(algorithm, material, own, key, peer_id, lane);
     made.opener =
-        std::make_unique<proto::BatchOpener>(algorithm, material, own, key, kLane, data.replay_window);
+        std::make_unique<proto::BatchOpener>(algorithm, material, own, key, lane, data.replay_window);
   } else {
     made.sealer = std::make_unique<proto::StockSealer>(algorithm, material, own, key, wire_id);
     made.opener = std::make_unique<proto::StockOpener>(algorithm, material, own, key, data.replay_window);

@@ -62,13 +62,13 @@ void choose_aead_backend(const config::AeadOptions& wanted);
 struct DataKeyTerms {
   crypto::AeadAlgorithm algorithm;
   crypto::Role own;
-  std::optional<proto::PeerId> wire_id;  ///< none: DATA_V1
+  std::optional<proto::PeerId> wire_id;  ///< of the first lane; none: DATA_V1
   std::optional<proto::BatchTerms> batch;
 };
 
-/// Both directions of a data-channel key, ready for the worker.
-dataplane::AddKey make_data_key(dataplane::PeerIndex peer, proto::KeyId key,
+/// Both directions of a data-channel key of one lane of a session, ready for the worker.
+dataplane::AddKey make_data_key(dataplane::PeerIndex session, proto::KeyId key,
                                 const crypto::KeyMaterial& material, const DataKeyTerms& terms,
-                                const config::DataOptions& data);
+                                proto::LaneNumber lane, const config::DataOptions& data);
 
 }  // namespace vpnd::control

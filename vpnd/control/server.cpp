@@ -91,8 +91,7 @@ Server::Server(asio::io_context& context, const config::Options& options)
       addresses_(options),
       scripts_(context),
       handshakes_(context, kWaitingHandshakePackets),
-      clients_(options.server.max_clients),
-      peer_ids_(static_cast<std::uint32_t>(clients_.size())),
+      clients_(options),
       tick_timer_(context),
       goodbye_(context) {
   if (options.server.password_verifier) {
@@ -145,7 +144,8 @@ void Server::start(InstanceObserver& observer) {
                                         .data_plane = *data_plane_,
                                         .addresses = addresses_,
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
-                                        .ciphers = ciphers_});
+                                        .ciphers = ciphers_,
+                                        .lanes = static_cast<unsigned>(data_plane_->worker_count())});
   data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
   spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
 
@@ -234,7 +234,7 @@ DropReason Server::deliver(const std::shared_ptr<ServerClient>& client, std::spa
   const bool taken = handshakes_.add(
       [this, waiting = std::weak_ptr(client), bytes = std::vector(packet.begin(), packet.end())] {
         const auto present = waiting.lock();
-        if (!present || at(present->index()) != present.get()) return;
+        if (!present || clients_.at(present->index()) != present) return;
         const DropReason drop = present->driver().receive(bytes);
         if (drop != DropReason::none) data_plane_->count_drop(drop);
       });
@@ -253,11 +253,11 @@ DropReason Server::act_on(const proto::FirstContactVerdict& verdict, const datap
 
 DropReason Server::begin_session(const proto::NewSession& contact, const dataplane::Link& from,
                                  std::span<const std::byte> packet) {
-  const auto index = peer_ids_.take();
+  const auto index = clients_.reserve();
   if (!index) return DropReason::client_limit;
   auto client = std::make_shared<ServerClient>(*client_context_, *this, *index, from, contact.client,
                                                make_session(contact, from));
-  clients_[index->value] = client;
+  clients_.insert(client);
   if (from.stream) {
     streams_[stream_number(from)].client = client;
   } else {
@@ -326,44 +326,49 @@ void Server::handle(const dataplane::StreamEnded& ended) {
 // An authenticated packet came from a new address. The address may be somebody else's: then only the same
 // identity may take it over (docs/protocol.md §13).
 void Server::handle(const dataplane::PeerFloated& floated) {
-  ServerClient* const client = at(floated.index);
+  const auto client = clients_.at(floated.index);
   if (client == nullptr || client->driver().link().endpoint == floated.endpoint) return;
-  for (const auto& other : clients_) {
-    if (!other || other.get() == client || !other->connected() || other->driver().link().stream ||
+  for (const auto& other : clients_.all()) {
+    if (other == client || !other->connected() || other->driver().link().stream ||
         other->driver().link().endpoint != floated.endpoint) {
       continue;
     }
     if (other->common_name() != client->common_name() || other->username() != client->username()) {
       return data_plane_->count_drop(DropReason::wrong_address);
     }
-    remove(*std::shared_ptr(other), "its address was taken over by the same client");
+    remove(*other, "its address was taken over by the same client");
     break;
   }
   spdlog::info("{}: floated to {}", client->label(), floated.endpoint.format());
-  const auto kept = clients_[floated.index.value];
-  sessions_.erase(key_of(*kept));
-  kept->move_to(floated.endpoint);
-  sessions_[key_of(*kept)] = kept;
+  sessions_.erase(key_of(*client));
+  client->move_to(floated.endpoint);
+  sessions_[key_of(*client)] = client;
+}
+
+void Server::handle(const dataplane::LaneFloated& floated) {
+  const auto client = clients_.at(floated.index);
+  if (client == nullptr) return;
+  spdlog::info("{}: lane {} is at {}", client->label(), floated.lane.value, floated.endpoint.format());
 }
 
 void Server::handle(const dataplane::PeerSilent& silent) {
-  ServerClient* const client = at(silent.index);
+  const auto client = clients_.at(silent.index);
   if (client == nullptr || !client->connected()) return;
-  if (proto::Clock::now() - client->driver().last_received() < options_.keepalive.timeout) return;
+  if (proto::Clock::now() - client->last_received() < options_.keepalive.timeout) return;
   remove(*client, "Inactivity timeout (--ping-restart)");
 }
 
 void Server::handle(const dataplane::PeerExited& exited) {
-  if (ServerClient* const client = at(exited.index))
+  if (const auto client = clients_.at(exited.index))
     remove(*client, "the client has left (explicit-exit-notify)");
 }
 
 void Server::handle(const dataplane::KeyUsed& used) {
-  if (ServerClient* const client = at(used.index)) client->driver().note_peer_used_key(used.key);
+  if (const auto client = clients_.at(used.index)) client->driver().note_peer_used_key(used.key);
 }
 
 void Server::handle(const dataplane::KeyWearsOut& worn) {
-  if (ServerClient* const client = at(worn.index)) client->driver().start_rekey();
+  if (const auto client = clients_.at(worn.index)) client->driver().renew_worn_key(worn.key);
 }
 
 void Server::handle(const dataplane::WorkerFailed& failed) {
@@ -371,11 +376,13 @@ void Server::handle(const dataplane::WorkerFailed& failed) {
 }
 
 // One certificate, one connection, unless duplicate-cn; and a client that connects anew replaces its former
-// self.
+// self. A stock client that gives up on its session begins a new one over the same socket and reads what it
+// is pushed, but goes on sending with the first peer id it was given (OpenVPN 2.6.14; its server keeps one id
+// per address as well).
 void Server::on_authenticated(ServerClient& client) {
   std::optional<dataplane::PeerIndex> former;
-  for (const auto& other : std::vector(clients_)) {
-    if (!other || other.get() == &client || !other->addresses()) continue;
+  for (const auto& other : clients_.all()) {
+    if (other.get() == &client || !other->addresses()) continue;
     const bool same_name = !client.common_name().empty() && other->common_name() == client.common_name();
     const bool same_address = !client.driver().link().stream && !other->driver().link().stream &&
                               other->driver().link().endpoint == client.driver().link().endpoint;
@@ -384,15 +391,7 @@ void Server::on_authenticated(ServerClient& client) {
       if (same_address && other->common_name() == client.common_name()) former = other->index();
     }
   }
-  if (former) succeed(client, *former);
-}
-
-// A stock client that gives up on its session begins a new one over the same socket and reads what it is
-// pushed, but goes on sending with the first peer id it was given (OpenVPN 2.6.14; its server keeps one id
-// per address as well).
-void Server::succeed(ServerClient& client, dataplane::PeerIndex former) {
-  clients_[former.value] = std::exchange(clients_[client.index().value], nullptr);
-  client.take_index(former);
+  clients_.settle(client, former);
 }
 
 void Server::on_connected(ServerClient& client) {
@@ -405,10 +404,6 @@ void Server::on_left(ServerClient& client, const std::string& reason) {
   remove(client, reason);
 }
 
-ServerClient* Server::at(dataplane::PeerIndex index) {
-  return index.value < clients_.size() ? clients_[index.value].get() : nullptr;
-}
-
 Server::SessionKey Server::key_of(const ServerClient& client) const {
   const dataplane::Link& link = client.driver().link();
   return {link.endpoint, stream_number(link), client.remote_id()};
@@ -416,12 +411,10 @@ Server::SessionKey Server::key_of(const ServerClient& client) const {
 
 // The client may be in the middle of a call, so its object goes once the control thread is back in its loop.
 void Server::remove(ServerClient& client, const std::string& reason) {
-  const auto kept = clients_[client.index().value];
-  if (kept.get() != &client) return;
+  const auto kept = clients_.remove(client);
+  if (kept == nullptr) return;
   spdlog::info("{}: {}", client.label(), reason);
   client.withdraw();
-  clients_[client.index().value].reset();
-  peer_ids_.give_back(client.index());
   if (const dataplane::Link& link = client.driver().link(); link.stream) {
     data_plane_->post(dataplane::CloseStream{link.worker, *link.stream});
     streams_.erase(stream_number(link));
@@ -446,9 +439,7 @@ void Server::tick() {
   tick_timer_.async_wait([this](const asio::error_code& error) {
     if (error) return;
     const proto::TimePoint moment = proto::Clock::now();
-    for (const auto& client : std::vector(clients_)) {
-      if (client) client->renew_if_worn();
-    }
+    for (const auto& client : clients_.all()) client->renew_if_worn();
     for (const auto& [number, stream] : streams_) {
       if (stream.client || moment - stream.accepted < options_.tls.handshake_window) continue;
       data_plane_->post(dataplane::CloseStream{stream.link.worker, *stream.link.stream});
@@ -476,8 +467,7 @@ void Server::save_soon(proto::TimePoint moment) {
 
 void Server::restart() {
   spdlog::info("SIGUSR1: clients are told to connect anew");
-  for (const auto& client : std::vector(clients_)) {
-    if (!client) continue;
+  for (const auto& client : clients_.all()) {
     client->send_restart("");
     remove(*client, "server restart");
   }
@@ -487,9 +477,8 @@ void Server::stop() {
   if (std::exchange(stopping_, true)) return;
   const auto notify = options_.link.explicit_exit_notify;
   bool told = false;
-  for (const auto& client : std::vector(clients_)) {
-    if (!client || !client->connected() || client->driver().link().stream || !notify || *notify == 0)
-      continue;
+  for (const auto& client : clients_.all()) {
+    if (!client->connected() || client->driver().link().stream || !notify || *notify == 0) continue;
     client->send_restart(*notify == 2 ? "[N]" : "");
     told = true;
   }
@@ -503,9 +492,7 @@ void Server::finish(const Outcome& outcome) {
   if (observer_ == nullptr) return;
   tick_timer_.cancel();
   acceptors_.clear();
-  for (const auto& client : std::vector(clients_)) {
-    if (client) remove(*client, "server is shutting down");
-  }
+  for (const auto& client : clients_.all()) remove(*client, "server is shutting down");
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());
   if (tunnel_) tunnel_->bring_down();

@@ -14,6 +14,7 @@
 #include "tunio/tun_device.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
+#include "vpnd/control/client_table.hpp"
 #include "vpnd/control/handshake_queue.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/password_verifier.hpp"
@@ -21,7 +22,6 @@
 #include "vpnd/control/server_client.hpp"
 #include "vpnd/control/tunnel_device.hpp"
 #include "vpnd/host/status_file.hpp"
-#include "vpnd/routing/peer_ids.hpp"
 
 namespace vpnd::control {
 
@@ -81,6 +81,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void handle(const dataplane::StreamOpened& opened);
   void handle(const dataplane::StreamEnded& ended);
   void handle(const dataplane::PeerFloated& floated);
+  void handle(const dataplane::LaneFloated& floated);
   void handle(const dataplane::PeerSilent& silent);
   void handle(const dataplane::PeerExited& exited);
   void handle(const dataplane::KeyUsed& used);
@@ -91,10 +92,8 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void on_connected(ServerClient& client) override;
   void on_left(ServerClient& client, const std::string& reason) override;
 
-  ServerClient* at(dataplane::PeerIndex index);
   SessionKey key_of(const ServerClient& client) const;
   void remove(ServerClient& client, const std::string& reason);
-  void succeed(ServerClient& client, dataplane::PeerIndex former);
   void publish_routes_soon();
   void tick();
   void save_soon(proto::TimePoint now);
@@ -121,8 +120,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   std::unique_ptr<DataPlane> data_plane_;
   std::optional<ServerContext> client_context_;
 
-  std::vector<std::shared_ptr<ServerClient>> clients_;  // by peer index
-  routing::PeerIds peer_ids_;
+  ClientTable clients_;
   std::unordered_map<SessionKey, std::shared_ptr<ServerClient>, SessionKeyHash> sessions_;
   std::unordered_map<std::uint64_t, Stream> streams_;
   bool routes_pending_ = false;

@@ -35,9 +35,6 @@ constexpr std::chrono::seconds kPushRepeat{30};
 // So much longer than the verifier may take waits the session for its verdict.
 constexpr std::chrono::seconds kVerdictMargin{5};
 
-// One per worker, and there is one worker.
-constexpr unsigned kLanes = 1;
-
 std::string printable(const std::string& text) {
   return crypto::sanitise_name(text);
 }
@@ -57,6 +54,16 @@ ServerClient::ServerClient(const ServerContext& context, ServerClientOwner& owne
 std::string ServerClient::label() const {
   const std::string address = driver_.link().endpoint.format();
   return common_name_.empty() ? address : common_name_ + "/" + address;
+}
+
+void ServerClient::settle(dataplane::PeerIndex first, unsigned lanes) noexcept {
+  index_ = first;
+  lanes_ = lanes;
+  if (batch_) batch_->lanes = lanes;
+}
+
+proto::TimePoint ServerClient::last_received() const noexcept {
+  return std::max(driver_.last_received(), data_keys_.last_received());
 }
 
 bool ServerClient::handshaking() const {
@@ -205,7 +212,7 @@ std::string ServerClient::agree_on_cipher() {
   if (!cipher_) return std::string(proto::kNoSharedCipher);
   flags_ = proto::choose_protocol_flags(peer_info_);
   if (const auto offer = proto::find_batch_offer(peer_info_); offer && context_.options.batch.channel)
-    batch_ = proto::choose_batch_terms(*offer, kLanes);
+    batch_ = proto::choose_batch_terms(*offer, driver_.link().stream ? 1 : context_.lanes);
 
   compression_stub_ =
       peer_options_.comp_lzo && context_.options.data.framing == config::CompressionFraming::none;
@@ -240,13 +247,14 @@ void ServerClient::connect(proto::KeyId key) {
   state_ = State::connected;
   connected_since_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   driver_.set_peer(index_);
-  context_.data_plane.post(
-      dataplane::AddPeer{index_, driver_.link(), peer_settings(), data_keys_.counters()});
+  data_keys_.add_peer(index_, lanes_, driver_.link(), tunio::Endpoint(), peer_settings(),
+                      context_.data_plane);
   install_key(key);
   context_.data_plane.post(dataplane::SendWithKey{index_, key});
   owner_.on_connected(*this);
-  spdlog::info("{}: Peer Connection Initiated with {}, {}, data channel {}, address {}{}{}", label(),
+  spdlog::info("{}: Peer Connection Initiated with {}, {}, data channel {}{}, address {}{}{}", label(),
                driver_.link().endpoint.format(), driver_.session().tls_description(), cipher(),
+               lanes_ > 1 ? fmt::format(" in {} lanes", lanes_) : "",
                addresses_->ipv4 ? addresses_->ipv4->format() : "",
                addresses_->ipv4 && addresses_->ipv6 ? " and " : "",
                addresses_->ipv6 ? addresses_->ipv6->address.format() : "");

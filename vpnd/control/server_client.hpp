@@ -30,13 +30,15 @@ struct ServerContext {
   AddressBook& addresses;
   PasswordVerifier* verifier;  ///< none: certificates decide alone
   const proto::CipherList& ciphers;
+  unsigned lanes = 1;  ///< the most that a session over UDP gets: one per worker
 };
 
 /// Hears of a client's decisive moments.
 class ServerClientOwner {
  public:
   virtual ~ServerClientOwner() = default;
-  /// The client has proven who it is and is about to get its addresses: an older connection of it has to go.
+  /// The client has proven who it is and is about to get its addresses: an older connection of it has to go,
+  /// and it is to be given its peer ids for good.
   virtual void on_authenticated(ServerClient& client) = 0;
   /// Keys and addresses are in place.
   virtual void on_connected(ServerClient& client) = 0;
@@ -51,10 +53,13 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   SessionDriver& driver() noexcept { return driver_; }
   const SessionDriver& driver() const noexcept { return driver_; }
+  /// The peer id of the first lane, and how many of them, from that one on, are the client's.
   dataplane::PeerIndex index() const noexcept { return index_; }
-  /// Takes another index, that of a former session of the same client. Only until on_authenticated() has
-  /// returned.
-  void take_index(dataplane::PeerIndex index) noexcept { index_ = index; }
+  unsigned lanes() const noexcept { return lanes_; }
+  /// How many lanes the client could use of those that we would give.
+  unsigned wanted_lanes() const noexcept { return batch_ ? batch_->lanes : 1; }
+  /// Has these peer ids from now on. Only until on_authenticated() has returned.
+  void settle(dataplane::PeerIndex first, unsigned lanes) noexcept;
   proto::SessionId remote_id() const noexcept { return remote_id_; }
 
   /// Keys are agreed and the client has its addresses.
@@ -64,7 +69,9 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   const std::string& common_name() const noexcept { return common_name_; }
   const std::string& username() const noexcept { return username_; }
   const std::optional<Assignment>& addresses() const noexcept { return addresses_; }
-  const dataplane::TrafficCounters& counters() const noexcept { return *data_keys_.counters(); }
+  TrafficTotals traffic() const noexcept { return data_keys_.traffic(); }
+  /// When something authenticated last came, by whichever lane or the control channel.
+  proto::TimePoint last_received() const noexcept;
   std::int64_t connected_since() const noexcept { return connected_since_; }
   std::string_view cipher() const noexcept {
     return cipher_ ? crypto::aead_name(*cipher_) : std::string_view();
@@ -114,6 +121,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   const ServerContext& context_;
   ServerClientOwner& owner_;
   dataplane::PeerIndex index_;
+  unsigned lanes_ = 1;
   const proto::SessionId remote_id_;
   State state_ = State::handshaking;
 

@@ -13,8 +13,9 @@ host::ServerStatus Server::status() const {
   host::ServerStatus status;
   status.title = "vpnd " VPND_VERSION;
   status.now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  for (const auto& client : clients_) {
-    if (!client || !client->addresses()) continue;
+  for (const auto& client : clients_.all()) {
+    if (!client->addresses()) continue;
+    const TrafficTotals traffic = client->traffic();
     const dataplane::Link& link = client->driver().link();
     const bool v4 = link.endpoint.address().is_v4();
     host::RealAddress real{link.endpoint.format(),
@@ -23,8 +24,8 @@ host::ServerStatus Server::status() const {
     host::ClientStatus row;
     row.common_name = client->common_name();
     row.real_address = real;
-    row.bytes_received = client->counters().bytes_received.get();
-    row.bytes_sent = client->counters().bytes_sent.get();
+    row.bytes_received = traffic.bytes_received;
+    row.bytes_sent = traffic.bytes_sent;
     row.connected_since = client->connected_since();
     row.username = client->username();
     row.client_id = client->index().value;

@@ -47,6 +47,10 @@ void SessionDriver::start_rekey() {
   pump();
 }
 
+void SessionDriver::renew_worn_key(proto::KeyId worn) {
+  if (session_->established_key() == worn) start_rekey();
+}
+
 void SessionDriver::note_peer_used_key(proto::KeyId key) {
   session_->note_peer_used_key(key, now());
   pump();

@@ -46,6 +46,9 @@ class SessionDriver {
 
   /// Asks the session for a new key, unless it is at it already.
   void start_rekey();
+  /// A usage limit of this key comes near: asks for a new one, unless there is one already. Lanes report it
+  /// one by one.
+  void renew_worn_key(proto::KeyId worn);
   /// The peer sends with this key, so we may.
   void note_peer_used_key(proto::KeyId key);
 

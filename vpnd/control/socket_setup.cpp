@@ -125,6 +125,13 @@ tunio::UdpOptions udp_options(const config::Options& options, const config::Remo
   return udp;
 }
 
+tunio::UdpOptions lane_udp_options(const config::Options& options, const config::Remote& remote,
+                                   const tunio::Endpoint& server) {
+  tunio::UdpOptions udp = udp_options(options, remote, server);
+  if (udp.local) udp.local = tunio::Endpoint(udp.local->address(), 0, udp.local->scope());
+  return udp;
+}
+
 tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
                                  const tunio::Endpoint& server) {
   tunio::SocketOptions tcp;

@@ -25,6 +25,9 @@ tunio::TcpListenOptions tcp_listen_options(const config::Options& options, const
 /// A client's socket towards a server that was resolved to `server`.
 tunio::UdpOptions udp_options(const config::Options& options, const config::Remote& remote,
                               const tunio::Endpoint& server);
+/// The same for a lane of the batch channel beside the first: at a port of its own, whichever is free.
+tunio::UdpOptions lane_udp_options(const config::Options& options, const config::Remote& remote,
+                                   const tunio::Endpoint& server);
 tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
                                  const tunio::Endpoint& server);
 

@@ -172,6 +172,9 @@ void Inbound::open_pending() noexcept {
 }
 
 void Inbound::deliver(const Pending& batch) noexcept {
+  Peer& peer = *batch.peer;
+  if (!peer.link.stream && batch.source != peer.link.endpoint && batch.has_authentic())
+    follow(peer, batch.source);  // first: what is answered is answered there
   std::size_t authentic = 0;
   for (const proto::OpenRecord& record : std::span(batch.records).first(batch.count)) {
     if (record.drop != DropReason::none) {
@@ -179,7 +182,7 @@ void Inbound::deliver(const Pending& batch) noexcept {
       continue;
     }
     ++authentic;
-    const DropReason drop = deliver(*batch.peer, record.plaintext);
+    const DropReason drop = deliver(peer, record.plaintext);
     if (drop != DropReason::none) drops_.count(drop);
   }
   after_opening(batch, authentic);
@@ -199,11 +202,12 @@ void Inbound::after_opening(const Pending& batch, std::size_t authentic) noexcep
   }
   if (key.opener->wants_rekey() && !key.wear_reported) {
     key.wear_reported = true;
-    observer_.on_event(KeyWearsOut{peer.index, key.id});
+    observer_.on_event(KeyWearsOut{peer.session, key.id});
   }
   if (authentic == 0) return;
 
   peer.last_received = now_;
+  peer.counters->last_received.set(now_);
   peer.counters->bytes_received.add(batch.bytes);
   peer.counters->records_received.add(authentic);
   if (peer.batch && peer.batch->path) {
@@ -212,14 +216,25 @@ void Inbound::after_opening(const Pending& batch, std::size_t authentic) noexcep
   }
   if (!key.used_by_peer) {
     key.used_by_peer = true;
-    observer_.on_event(KeyUsed{peer.index, key.id});
+    observer_.on_event(KeyUsed{peer.session, key.id});
   }
-  if (!peer.link.stream && batch.source != peer.link.endpoint &&
-      (batch.source != peer.float_reported || now_ - peer.float_reported_at >= kFloatRepeat)) {
-    peer.float_reported = batch.source;
-    peer.float_reported_at = now_;
-    observer_.on_event(PeerFloated{peer.index, batch.source});
+}
+
+// A session's address is for the control thread to decide on: others may have it. Another lane than the first
+// has no control packets and no DATA_V1, and is found by its peer id alone, so nobody is in the way.
+void Inbound::follow(Peer& peer, const tunio::Endpoint& source) noexcept {
+  const bool is_news = now_ - peer.float_reported_at >= kFloatRepeat;
+  if (!peer.is_first_lane()) {
+    peers_.move(peer, source);
+    outbound_.follow_path(peer);
+    if (!is_news) return;
+    observer_.on_event(LaneFloated{peer.session, peer.lane(), source});
+  } else {
+    if (source == peer.float_reported && !is_news) return;
+    observer_.on_event(PeerFloated{peer.session, source});
   }
+  peer.float_reported = source;
+  peer.float_reported_at = now_;
 }
 
 DropReason Inbound::deliver(Peer& peer, std::span<std::byte> plaintext) noexcept {
@@ -233,7 +248,7 @@ DropReason Inbound::deliver_payload(Peer& peer, std::span<std::byte> plaintext) 
   if (proto::is_ping(payload)) return DropReason::none;
   const auto occ = proto::occ_op(payload);
   if (!occ) return DropReason::not_ip;
-  if (*occ == proto::kOccExit) observer_.on_event(PeerExited{peer.index});
+  if (*occ == proto::kOccExit) observer_.on_event(PeerExited{peer.session});
   return DropReason::none;
 }
 
@@ -266,7 +281,7 @@ void Inbound::set_routes(const routing::RouteTable* routes) noexcept {
 bool Inbound::owns_source(const Peer& peer, const tunio::IpAddress& source) noexcept {
   if (routes_ == nullptr) return true;
   if (known_source_.peer != &peer || known_source_.address != source) {
-    known_source_ = {&peer, source, routes_->find(source) == peer.index};
+    known_source_ = {&peer, source, routes_->find(source) == peer.session};
   }
   return known_source_.is_owner;
 }
@@ -275,7 +290,7 @@ std::optional<PeerIndex> Inbound::other_peer_for(const Peer& from,
                                                  const tunio::IpAddress& destination) noexcept {
   if (!policy_.client_to_client || routes_ == nullptr) return std::nullopt;
   const auto index = routes_->find(destination);
-  return index && *index != from.index ? index : std::nullopt;
+  return index && *index != from.session ? index : std::nullopt;
 }
 
 void Inbound::add_to_tun(std::span<std::byte> packet, tunio::InnerChecksum checksum) noexcept {

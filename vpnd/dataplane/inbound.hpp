@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -86,6 +87,11 @@ class Inbound {
       count = 0;
       bytes = 0;
     }
+    [[nodiscard]] bool has_authentic() const noexcept {
+      return std::any_of(records.begin(), records.begin() + count, [](const proto::OpenRecord& record) {
+        return record.drop == proto::DropReason::none;
+      });
+    }
     // On any thread: touches nothing but the batch and the key.
     void open() noexcept { key->opener->open(std::span(records).first(count)); }
   };
@@ -101,6 +107,7 @@ class Inbound {
                               const tunio::Endpoint& source) noexcept;
   void open_pending() noexcept;
   void deliver(const Pending& batch) noexcept;
+  void follow(Peer& peer, const tunio::Endpoint& source) noexcept;
   void after_opening(const Pending& batch, std::size_t authentic) noexcept;
   proto::DropReason deliver(Peer& peer, std::span<std::byte> plaintext) noexcept;
   proto::DropReason deliver_payload(Peer& peer, std::span<std::byte> plaintext) noexcept;

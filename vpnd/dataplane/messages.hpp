@@ -25,8 +25,12 @@
 
 namespace vpnd::dataplane {
 
-/// A peer's slot in the worker's table. On a server it equals the peer id on the wire; a client has one peer,
-/// slot 0, whatever id the server gave it.
+/// A peer's slot in the workers' tables: on a server the peer id on the wire; a client has one peer, slot 0,
+/// whatever id the server gave it.
+///
+/// A session of the batch channel with several lanes (docs/protocol.md §19) has a slot for each of them, one
+/// after the other, and the first is the index of the session: what routes and the control thread know it by.
+/// Every other session is its own only lane.
 using routing::PeerIndex;
 
 /// Number of a worker of this process, from 0.
@@ -65,18 +69,23 @@ struct PeerSettings {
 };
 
 // ---- commands ----
+// `index` is that of a lane. DataPlane takes those of a session for all its lanes where it says so.
 
 struct AddPeer {
   PeerIndex index;
+  /// Of a lane that is not the first, a server learns the address from what comes by it: Endpoint() until
+  /// then.
   Link link;
   PeerSettings settings;
   std::shared_ptr<TrafficCounters> counters;
+  PeerIndex session = index;  ///< whose lane it is
 };
 /// A peer that another worker has: what this one reads for it is handed over. Replaces a peer of that index.
 struct AddRemotePeer {
   PeerIndex index;
   WorkerId owner;
-  std::optional<tunio::Endpoint> endpoint;  ///< over UDP: DATA_V1 from there is handed over, too
+  /// Over UDP: DATA_V1 from there is handed over, too. Endpoint() if it is not known.
+  std::optional<tunio::Endpoint> endpoint;
 };
 struct RemovePeer {
   PeerIndex index;
@@ -142,6 +151,7 @@ using Command =
                  SetRoutes, SendControl, SendPayload, ReplaceUdp, ReplaceTun, AddStream, CloseStream, Stop>;
 
 // ---- events ----
+// `index` is that of the session, whichever of its lanes the worker has.
 
 struct StreamOpened {
   WorkerId worker;
@@ -153,12 +163,20 @@ struct StreamEnded {
   tunio::StreamId stream;
   std::error_code reason;
 };
-/// An authenticated packet of this peer came from another address.
+/// An authenticated packet of this peer came from another address, by the first lane if it has several.
 struct PeerFloated {
   PeerIndex index;
   tunio::Endpoint endpoint;
 };
-/// Nothing authenticated arrived for `receive_timeout`; repeated every second while it lasts.
+/// An authenticated record came by a lane, not the first, from another address than before, and the worker
+/// answers there from now on. Told once a second at most.
+struct LaneFloated {
+  PeerIndex index;
+  proto::LaneNumber lane;
+  tunio::Endpoint endpoint;
+};
+/// Nothing authenticated arrived by the session's first lane for `receive_timeout`; repeated every second
+/// while it lasts.
 struct PeerSilent {
   PeerIndex index;
 };
@@ -181,8 +199,8 @@ struct WorkerFailed {
   std::string reason;
 };
 
-using Event = std::variant<StreamOpened, StreamEnded, PeerFloated, PeerSilent, PeerExited, KeyUsed,
-                           KeyWearsOut, WorkerFailed>;
+using Event = std::variant<StreamOpened, StreamEnded, PeerFloated, LaneFloated, PeerSilent, PeerExited,
+                           KeyUsed, KeyWearsOut, WorkerFailed>;
 
 /// One control-channel packet as it came, not yet authenticated. Fixed size: a stranger's packet allocates
 /// nothing.

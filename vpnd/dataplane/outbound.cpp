@@ -1,6 +1,6 @@
 // Functions stand in the order in which a packet meets them.
 //
-//   1 find the peer, and leave the packet to the worker that has it
+//   1 find the session, and leave the packet to the worker that has it unless we have a lane of it
 //   2 cut a super-packet and lay the segments into the peer's run
 //   3 seal the run
 //   4 send it
@@ -44,12 +44,21 @@ DropReason Outbound::route(const tunio::TunArrival& arrival) noexcept {
   const auto packet = tunio::IpPacket::parse(arrival.packet);
   if (!packet) return DropReason::not_ip;
 
-  const auto index = routes_ == nullptr ? PeerIndex{0} : routes_->find(packet->destination());
-  if (!index) return DropReason::no_route;
-  if (Peer* const peer = peers_.at(*index)) return send_to(*peer, *packet, arrival);
+  const auto session = routes_ == nullptr ? PeerIndex{0} : routes_->find(packet->destination());
+  if (!session) return DropReason::no_route;
+  if (Peer* const lane = lane_to(*session)) return send_to(*lane, *packet, arrival);
   return hand_over(
-      {.kind = HandoverNote::Kind::from_tun, .peer = *index, .header = arrival.header, .source = {}},
+      {.kind = HandoverNote::Kind::from_tun, .peer = *session, .header = arrival.header, .source = {}},
       arrival.packet);
+}
+
+// This worker's lane of a session, if packets may go by it. One that is not used is told that it would have
+// been: then it looks for a way again.
+Peer* Outbound::lane_to(PeerIndex session) noexcept {
+  Peer* const lane = peers_.lane_of(session);
+  if (lane == nullptr || lane->is_in_use()) return lane;
+  if (lane->batch && lane->batch->path) lane->batch->path->sent(0, now_);
+  return nullptr;
 }
 
 DropReason Outbound::hand_over(const HandoverNote& note, std::span<const std::byte> packet) noexcept {
@@ -131,7 +140,7 @@ DropReason Outbound::append_plain(Peer& peer, std::span<const std::byte> packet)
 }
 
 DropReason Outbound::forward(PeerIndex to, const tunio::TunArrival& packet) noexcept {
-  if (Peer* const peer = peers_.at(to)) return append(*peer, packet);
+  if (Peer* const lane = lane_to(to)) return append(*lane, packet);
   return hand_over({.kind = HandoverNote::Kind::from_peer, .peer = to, .header = packet.header, .source = {}},
                    packet.packet);
 }
@@ -152,7 +161,7 @@ DropReason Outbound::send_payload(Peer& to, std::span<const std::byte> payload) 
 }
 
 DropReason Outbound::send_keepalive(Peer& to) noexcept {
-  if (to.sending == nullptr) return DropReason::not_established;
+  if (!to.can_send()) return DropReason::not_established;
   return to.batch ? batch_packer_.append_keepalive(to) : send_payload(to, proto::kPingPayload);
 }
 
@@ -162,7 +171,7 @@ DropReason Outbound::answer_probe(Peer& to, const proto::Probe& probe) noexcept 
 }
 
 void Outbound::probe_path(Peer& peer) noexcept {
-  if (!peer.batch || !peer.batch->path || !peer.batch->is_heard || peer.sending == nullptr) return;
+  if (!peer.batch || !peer.batch->path || !peer.batch->is_heard || !peer.can_send()) return;
   BatchLane& lane = *peer.batch;
   while (const auto probe = lane.path->poll(now_)) {
     const DropReason drop = batch_packer_.append_probe(peer, *probe);

@@ -24,14 +24,14 @@ class Outbound {
   Outbound(PeerTable& peers, tunio::BatchIo& io, tunio::BufferPool& buffers, HandoverPort& port,
            DropCounters& drops, const OutboundLimits& limits, crypto::CryptoFork* help = nullptr);
 
-  /// Without routes everything goes to peer 0.
+  /// Without routes everything goes to session 0.
   void set_routes(const routing::RouteTable* routes) noexcept { routes_ = routes; }
 
   /// Takes what tun gave. The arrivals must stay until finish().
   void send(std::span<const tunio::TunArrival> arrivals) noexcept;
 
-  /// Takes one packet or super-packet from another peer (client-to-client). Its bytes must stay until
-  /// finish().
+  /// Takes one packet or super-packet from another peer (client-to-client) for a session. Its bytes must stay
+  /// until finish().
   [[nodiscard]] proto::DropReason forward(PeerIndex to, const tunio::TunArrival& packet) noexcept;
 
   /// Takes what another worker read for a peer of this one. The bytes must stay until finish().
@@ -73,6 +73,7 @@ class Outbound {
 
  private:
   proto::DropReason route(const tunio::TunArrival& arrival) noexcept;
+  Peer* lane_to(PeerIndex session) noexcept;
   proto::DropReason send_to(Peer& peer, const tunio::IpPacket& packet,
                             const tunio::TunArrival& arrival) noexcept;
   proto::DropReason hand_over(const HandoverNote& note, std::span<const std::byte> packet) noexcept;

@@ -13,7 +13,7 @@ Peer* look_up(Map& map, const Key& key) noexcept {
 }  // namespace
 
 Peer* PeerTable::find(const tunio::Endpoint& endpoint) noexcept {
-  return own_ == crypto::Role::client ? at(PeerIndex{0}) : look_up(by_endpoint_, endpoint);
+  return own_ == crypto::Role::client ? lane_of(PeerIndex{0}) : look_up(by_endpoint_, endpoint);
 }
 
 Peer* PeerTable::find(tunio::StreamId stream) noexcept {
@@ -23,17 +23,24 @@ Peer* PeerTable::find(tunio::StreamId stream) noexcept {
 Peer& PeerTable::add(const AddPeer& command, proto::TimePoint now) {
   remove(command.index);
   if (command.index.value >= peers_.size()) peers_.resize(command.index.value + 1);
+  if (command.session.value >= lanes_.size()) lanes_.resize(command.session.value + 1);
   auto peer = std::make_unique<Peer>();
   peer->index = command.index;
+  peer->session = command.session;
   peer->link = command.link;
   peer->settings = command.settings;
   peer->counters = command.counters;
-  if (const auto& batch = command.settings.batch) peer->batch = std::make_unique<BatchLane>(*batch, now);
+  if (const auto& batch = command.settings.batch) {
+    const auto confirmed = peer->is_first_lane() ? BatchLane::Confirmed::large : BatchLane::Confirmed::all;
+    peer->batch = std::make_unique<BatchLane>(*batch, confirmed, now);
+  }
   if (command.link.stream) peer->queue_watch = std::make_unique<QueueWatch>();
   peer->last_sent = now;
   peer->last_received = now;
   Peer& added = *(peers_[command.index.value] = std::move(peer));
   index_link(added);
+  Peer*& lane = lanes_[command.session.value];
+  if (lane == nullptr || added.is_first_lane()) lane = &added;
   return added;
 }
 
@@ -46,7 +53,8 @@ void PeerTable::add_remote(const AddRemotePeer& command) {
   remove(command.index);
   if (command.index.value >= remotes_.size()) remotes_.resize(command.index.value + 1);
   remotes_[command.index.value] = Remote{command.index, command.owner, command.endpoint};
-  if (command.endpoint) remotes_by_endpoint_[*command.endpoint] = command.index;
+  if (command.endpoint && *command.endpoint != tunio::Endpoint())
+    remotes_by_endpoint_[*command.endpoint] = command.index;
 }
 
 void PeerTable::move_remote(PeerIndex index, const tunio::Endpoint& endpoint) {
@@ -67,6 +75,7 @@ void PeerTable::remove(PeerIndex index) noexcept {
   const Peer* const peer = at(index);
   if (peer == nullptr) return;
   forget_link(*peer);
+  if (Peer*& lane = lanes_[peer->session.value]; lane == peer) lane = nullptr;
   peers_[index.value].reset();
 }
 
@@ -79,7 +88,7 @@ void PeerTable::move(Peer& peer, const tunio::Endpoint& endpoint) {
 void PeerTable::index_link(Peer& peer) {
   if (peer.link.stream) {
     by_stream_[peer.link.stream->value] = &peer;
-  } else {
+  } else if (peer.is_first_lane()) {
     by_endpoint_[peer.link.endpoint] = &peer;
   }
 }

@@ -34,12 +34,20 @@ struct KeySlot {
 
 /// The sending and receiving state of a peer's lane of the batch channel.
 struct BatchLane {
-  BatchLane(const BatchSettings& settings, proto::TimePoint now)
+  /// Which records need a path that is confirmed: those that may be too large for it; or all that hold a
+  /// packet, where there is another lane to go by.
+  enum class Confirmed : std::uint8_t { large, all };
+
+  BatchLane(const BatchSettings& settings, Confirmed confirmed, proto::TimePoint now)
       : body_size(settings.body_size), fragments(settings.fragments) {
     if (settings.ip_overhead == 0) return;
-    path.emplace(proto::PathMtu::Settings{.max_size = settings.body_size + proto::kRecordOverhead,
-                                          .ip_overhead = settings.ip_overhead},
-                 now);
+    constexpr std::size_t kSmallestPacket = 20;
+    path.emplace(
+        proto::PathMtu::Settings{
+            .max_size = settings.body_size + proto::kRecordOverhead,
+            .ip_overhead = settings.ip_overhead,
+            .confirmed_from = confirmed == Confirmed::all ? proto::kRecordOverhead + kSmallestPacket : 0},
+        now);
     body_size = path->size() - proto::kRecordOverhead;
   }
 
@@ -52,9 +60,11 @@ struct BatchLane {
   bool is_assembling = false;          ///< Inbound has it in its list
 };
 
-/// What the worker knows of one peer. An idle peer holds no buffer.
+/// What the worker knows of one peer, or of one lane of a session that has several. An idle one holds no
+/// buffer.
 struct Peer {
   PeerIndex index;
+  PeerIndex session;  ///< the index of its first lane
   Link link;
   PeerSettings settings;
   std::shared_ptr<TrafficCounters> counters;
@@ -72,6 +82,20 @@ struct Peer {
   OutboundRun* run = nullptr;  ///< being filled in this turn
 
   KeySlot* key(proto::KeyId id) noexcept { return keys[id.value].get(); }
+  [[nodiscard]] bool is_first_lane() const noexcept { return index == session; }
+  [[nodiscard]] proto::LaneNumber lane() const noexcept {
+    return {static_cast<std::uint8_t>(index.value - session.value)};
+  }
+  /// Whether anything can be sent by it.
+  [[nodiscard]] bool can_send() const noexcept {
+    return sending != nullptr && (link.stream || link.endpoint != tunio::Endpoint());
+  }
+  /// Whether the session's packets go by it. The first lane takes whatever comes; another one only while its
+  /// path is known to work, so that no packet is lost in one that is dead, or that the peer has not heard of
+  /// yet.
+  [[nodiscard]] bool is_in_use() const noexcept {
+    return is_first_lane() || (can_send() && batch && batch->path && batch->path->is_confirmed());
+  }
 };
 
 /// Finds peers by what a packet shows: the peer id on a server, the only peer on a client, the address for
@@ -83,8 +107,13 @@ class PeerTable {
   Peer* at(PeerIndex index) noexcept {
     return index.value < peers_.size() ? peers_[index.value].get() : nullptr;
   }
+  /// This worker's lane of a session: the first, if it has several.
+  Peer* lane_of(PeerIndex session) noexcept {
+    return session.value < lanes_.size() ? lanes_[session.value] : nullptr;
+  }
+  /// What a client's worker gets is always for the only peer, by the lane that the worker has.
   Peer* find(proto::PeerId wire_id) noexcept {
-    return at(own_ == crypto::Role::client ? PeerIndex{0} : PeerIndex{wire_id.value});
+    return own_ == crypto::Role::client ? lane_of(PeerIndex{0}) : at(PeerIndex{wire_id.value});
   }
   Peer* find(const tunio::Endpoint& endpoint) noexcept;
   Peer* find(tunio::StreamId stream) noexcept;
@@ -122,8 +151,9 @@ class PeerTable {
   void remove_remote(PeerIndex index) noexcept;
 
   const crypto::Role own_;
-  std::vector<std::unique_ptr<Peer>> peers_;
-  std::unordered_map<tunio::Endpoint, Peer*> by_endpoint_;
+  std::vector<std::unique_ptr<Peer>> peers_;                // by index
+  std::vector<Peer*> lanes_;                                // by index of the session
+  std::unordered_map<tunio::Endpoint, Peer*> by_endpoint_;  // of first lanes: others have no DATA_V1
   std::unordered_map<std::uint32_t, Peer*> by_stream_;
   std::vector<std::optional<Remote>> remotes_;                          // by index
   std::unordered_map<tunio::Endpoint, PeerIndex> remotes_by_endpoint_;  // asked for DATA_V1 only

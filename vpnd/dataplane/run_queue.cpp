@@ -126,7 +126,7 @@ void RunQueue::hand_on(Peer& peer) noexcept {
   if (sealed < laid) drops_.count(DropReason::packet_ids_exhausted, laid - sealed);
   if (key.sealer->wants_rekey() && !key.wear_reported) {
     key.wear_reported = true;
-    worn_keys_.push_back({peer.index, key.id});
+    worn_keys_.push_back({peer.session, key.id});
   }
   if (sealed == 0) return;
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "proto/drop_reason.hpp"
+#include "proto/time.hpp"
 
 namespace vpnd::dataplane {
 
@@ -24,8 +25,22 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// What one peer sent and received. Bytes are those on the link, with all overhead, as OpenVPN's status file
-/// counts them.
+/// A moment with a single writer and any number of readers.
+class Moment {
+ public:
+  void set(proto::TimePoint moment) noexcept {
+    value_.store(moment.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  [[nodiscard]] proto::TimePoint get() const noexcept {
+    return proto::TimePoint(proto::TimePoint::duration(value_.load(std::memory_order_relaxed)));
+  }
+
+ private:
+  std::atomic<proto::TimePoint::rep> value_{0};
+};
+
+/// What one peer, or one lane of it, sent and received. Bytes are those on the link, with all overhead, as
+/// OpenVPN's status file counts them.
 struct TrafficCounters {
   Counter bytes_received;
   Counter bytes_sent;
@@ -33,6 +48,7 @@ struct TrafficCounters {
   Counter records_sent;
   Counter tun_bytes_read;
   Counter tun_bytes_written;
+  Moment last_received;  ///< of something authenticated
 };
 
 /// Dropped packets by reason.

@@ -93,13 +93,14 @@ void Worker::Loop::tick() {
   next_tick_ = now_ + kTickInterval;
   peers_.for_each([this](Peer& peer) {
     const auto ping = peer.settings.ping_interval;
-    if (ping.count() > 0 && peer.sending != nullptr && now_ - peer.last_sent >= ping) {
+    if (ping.count() > 0 && peer.can_send() && now_ - peer.last_sent >= ping) {
       const DropReason drop = outbound_.send_keepalive(peer);
       if (drop != DropReason::none) worker_.drops_.count(drop);
     }
     outbound_.probe_path(peer);
     const auto timeout = peer.settings.receive_timeout;
-    if (timeout.count() > 0 && now_ - peer.last_received >= timeout) on_event(PeerSilent{peer.index});
+    if (peer.is_first_lane() && timeout.count() > 0 && now_ - peer.last_received >= timeout)
+      on_event(PeerSilent{peer.session});
   });
   const std::lock_guard lock(worker_.counters_mutex_);
   worker_.counters_ = io_->counters();

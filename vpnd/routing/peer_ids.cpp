@@ -24,6 +24,12 @@ std::optional<PeerIndex> PeerIds::take(std::uint32_t count) {
   return std::nullopt;
 }
 
+bool PeerIds::claim(PeerIndex id) {
+  if (!is_free(id.value, 1)) return false;
+  taken_[id.value] = true;
+  return true;
+}
+
 void PeerIds::give_back(PeerIndex first, std::uint32_t count) {
   assert(std::size_t{first.value} + count <= taken_.size());
   std::fill_n(taken_.begin() + Offset{first.value}, count, false);

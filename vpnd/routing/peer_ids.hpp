@@ -19,6 +19,8 @@ class PeerIds {
   // The first of `count` consecutive ids, from now on taken; nothing if there are none in a row. Ids go
   // round, so that packets for somebody who just left do not meet a stranger's keys.
   std::optional<PeerIndex> take(std::uint32_t count = 1);
+  // Takes this very id. False if somebody has it.
+  bool claim(PeerIndex id);
   void give_back(PeerIndex first, std::uint32_t count = 1);
 
  private:

@@ -13,6 +13,7 @@ using testing::Not;
 
 constexpr proto::KeyId kFirst{0};
 constexpr proto::KeyId kSecond{1};
+constexpr auto kFourLanes = "IV_VER=2.6.0\nIV_PROTO=990\nIV_CIPHERS=AES-256-GCM\nIV_VPND=1:4\n";
 
 class ServerClientTest : public test::ServerInMemory {
  protected:
@@ -53,7 +54,7 @@ TEST_F(ServerClientTest, GetsThePacketsForItsAddressFromTheWorker) {
   const auto sent = stage.when_idle([](tunio::MemoryIo& memory) { return memory.take_sent(); });
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_EQ(sent[0].to, kLink.endpoint);
-  EXPECT_EQ(alice().counters().records_sent.get(), 1U);
+  EXPECT_EQ(alice().traffic().records_sent, 1U);
 
   alice().withdraw();
   stage.turn([&](tunio::MemoryIo& memory) { memory.tun_gives(packet); });
@@ -85,6 +86,60 @@ TEST_F(ServerClientTest, LeavesWithItsExit) {
   ASSERT_TRUE(talk_until([this] { return left.has_value(); }));
   EXPECT_EQ(*left, "the client has left");
   EXPECT_EQ(addresses->route_table()->find(tunio::IpAddress::parse("10.8.0.2").value()), std::nullopt);
+}
+
+// ---- lanes ----
+
+TEST_F(ServerClientTest, GetsAPeerIdForEachLaneThatBothSidesHave) {
+  start_server("workers 2\n");
+  ASSERT_TRUE(connect({.peer_info = kFourLanes}));
+  EXPECT_EQ(alice().lanes(), 2U);
+  EXPECT_THAT(push_reply(), HasSubstr("vpnd-batch 1 2"));
+  EXPECT_THAT(push_reply(), HasSubstr("peer-id " + std::to_string(alice().index().value) + ","));
+  EXPECT_EQ(clients->at(alice().index()).get(), &alice());
+  EXPECT_EQ(clients->at({alice().index().value + 1}), nullptr) << "a lane is no client";
+}
+
+TEST_F(ServerClientTest, GetsLanesFromTheLastPeerIdsInARow) {
+  start_server("workers 2\nmax-clients 2\n");
+  EXPECT_EQ(clients->reserve(), dataplane::PeerIndex{0});
+  EXPECT_EQ(clients->reserve(), dataplane::PeerIndex{1});
+  ASSERT_TRUE(connect({.peer_info = kFourLanes}));
+  EXPECT_EQ(alice().lanes(), 2U);
+  EXPECT_EQ(alice().index(), dataplane::PeerIndex{2}) << "which it had before it was known, and 3";
+}
+
+TEST_F(ServerClientTest, GetsNoMoreLanesThanThereArePeerIdsInARow) {
+  start_server("workers 2\nmax-clients 2\n");
+  for (std::uint32_t taken = 0; taken < 3; ++taken)
+    EXPECT_EQ(clients->reserve(), dataplane::PeerIndex{taken});
+  ASSERT_TRUE(connect({.peer_info = kFourLanes}));
+  EXPECT_EQ(alice().lanes(), 1U);
+  EXPECT_THAT(push_reply(), HasSubstr("vpnd-batch 1 1"));
+}
+
+TEST_F(ServerClientTest, GetsOneLaneOfAServerWithOneWorker) {
+  start_server();
+  ASSERT_TRUE(connect({.peer_info = kFourLanes}));
+  EXPECT_THAT(push_reply(), HasSubstr("vpnd-batch 1 1"));
+}
+
+TEST_F(ServerClientTest, OfStockHasOneLane) {
+  start_server("workers 2\n");
+  ASSERT_TRUE(connect());
+  EXPECT_EQ(alice().lanes(), 1U);
+  EXPECT_THAT(push_reply(), Not(HasSubstr("vpnd")));
+}
+
+// A stock client goes on sending with the peer id of its former session.
+TEST_F(ServerClientTest, TakesOverThePeerIdOfItsFormerSelf) {
+  start_server("workers 2\nmax-clients 2\n");
+  former = dataplane::PeerIndex{2};
+  ASSERT_TRUE(connect());
+  EXPECT_EQ(alice().index(), dataplane::PeerIndex{2});
+  for (const std::uint32_t next : {1U, 3U, 0U}) {
+    EXPECT_EQ(clients->reserve(), dataplane::PeerIndex{next}) << "0 is free again, and 2 is hers";
+  }
 }
 
 TEST_F(ServerClientTest, IsToldToConnectAnew) {

@@ -51,7 +51,13 @@ struct ServerInMemory::Log {
 ServerInMemory::ServerInMemory() : log_(std::make_unique<Log>()) {}
 
 ServerInMemory::~ServerInMemory() {
-  if (server_client) server_client->withdraw();
+  end_client();
+}
+
+void ServerInMemory::end_client() {
+  if (!server_client) return;
+  server_client->withdraw();
+  (void)clients->remove(*server_client);
 }
 
 std::string ServerInMemory::log() const {
@@ -80,11 +86,13 @@ void ServerInMemory::start_server(const std::string& lines) {
                                 .data_plane = *data_plane,
                                 .addresses = *addresses,
                                 .verifier = verifier ? &*verifier : nullptr,
-                                .ciphers = ciphers});
+                                .ciphers = ciphers,
+                                .lanes = options.batch.workers.value_or(1)});
+  clients.emplace(options);
 }
 
 void ServerInMemory::start_client(const ClientSetup& setup) {
-  if (server_client) server_client->withdraw();
+  end_client();
   connected_ = 0;
   messages.clear();
   client_keys.clear();
@@ -106,8 +114,9 @@ void ServerInMemory::start_client(const ClientSetup& setup) {
   theirs.timers = session_timers(options, crypto::Role::server);
   theirs.options = "V4,dev-type tun,tun-mtu 1500,key-method 2,tls-server";
   server_client = std::make_shared<ServerClient>(
-      *context, *this, dataplane::PeerIndex{0}, kLink, client_id,
+      *context, *this, clients->reserve().value(), kLink, client_id,
       std::make_unique<proto::Session>(std::move(theirs), proto::random_session_id(), now()));
+  clients->insert(server_client);
 }
 
 bool ServerInMemory::connect(const ClientSetup& setup) {
@@ -152,7 +161,9 @@ void ServerInMemory::serve_packet(std::span<const std::byte> packet) {
   if (!left) (void)kept->driver().receive(packet);
 }
 
-void ServerInMemory::on_authenticated(ServerClient&) {}
+void ServerInMemory::on_authenticated(ServerClient& authenticated) {
+  clients->settle(authenticated, former);
+}
 
 void ServerInMemory::on_connected(ServerClient&) {
   ++connected_;

@@ -18,7 +18,7 @@
 #include "tests/support/test_pki.hpp"
 #include "tests/vpnd/control/script_fixture.hpp"
 #include "tests/vpnd/dataplane/guided_io.hpp"
-#include "vpnd/control/server_client.hpp"
+#include "vpnd/control/client_table.hpp"
 
 namespace vpnd::control::test {
 
@@ -75,6 +75,8 @@ class ServerInMemory : public ScriptFixture, public DataPlaneObserver, public Se
   std::optional<PasswordVerifier> verifier;
   proto::CipherList ciphers;
   std::optional<ServerContext> context;
+  std::optional<ClientTable> clients;
+  std::optional<dataplane::PeerIndex> former;  // that the next client had before
   std::shared_ptr<ServerClient> server_client;
 
   std::optional<proto::Session> client;
@@ -84,6 +86,7 @@ class ServerInMemory : public ScriptFixture, public DataPlaneObserver, public Se
   std::optional<std::string> left;  // why the server let it go
 
  private:
+  void end_client();
   void carry();
   void serve_packet(std::span<const std::byte> packet);
 

@@ -19,6 +19,16 @@ Peer& End::add_peer(std::uint32_t index, const Link& link, const PeerSettings& s
   return peers.add({PeerIndex{index}, link, settings, std::make_shared<TrafficCounters>()}, now);
 }
 
+Peer& End::add_lane(std::uint32_t session, std::uint32_t lane, const Link& link,
+                    const PeerSettings& settings) {
+  return peers.add({.index = PeerIndex{session + lane},
+                    .link = link,
+                    .settings = settings,
+                    .counters = std::make_shared<TrafficCounters>(),
+                    .session = PeerIndex{session}},
+                   now);
+}
+
 KeySlot& End::add_key(Peer& peer, proto::KeyId key, std::optional<proto::PeerId> wire_id) {
   auto& slot = peer.keys[key.value];
   slot = std::make_unique<KeySlot>();
@@ -26,9 +36,10 @@ KeySlot& End::add_key(Peer& peer, proto::KeyId key, std::optional<proto::PeerId>
   slot->sealer = std::make_unique<proto::StockSealer>(kAlgorithm, test_keys(), role_, key, wire_id);
   slot->opener = std::make_unique<proto::StockOpener>(kAlgorithm, test_keys(), role_, key);
   if (peer.batch) {
-    constexpr proto::LaneNumber kLane{0};
-    slot->sealer = std::make_unique<proto::BatchSealer>(kAlgorithm, test_keys(), role_, key, *wire_id, kLane);
-    slot->opener = std::make_unique<proto::BatchOpener>(kAlgorithm, test_keys(), role_, key, kLane);
+    const proto::PeerId peer_id = proto::lane_peer_id(*wire_id, peer.lane());
+    slot->sealer =
+        std::make_unique<proto::BatchSealer>(kAlgorithm, test_keys(), role_, key, peer_id, peer.lane());
+    slot->opener = std::make_unique<proto::BatchOpener>(kAlgorithm, test_keys(), role_, key, peer.lane());
   }
   peer.sending = slot.get();
   return *slot;

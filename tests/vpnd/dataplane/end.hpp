@@ -68,8 +68,9 @@ class End {
         inbound(peers, io, outbound, buffers, port, drops, recorder, setup.policy, setup.help) {}
 
   Peer& add_peer(std::uint32_t index, const Link& link, const PeerSettings& settings = {});
+  Peer& add_lane(std::uint32_t session, std::uint32_t lane, const Link& link, const PeerSettings& settings);
   // A key of the peer in both directions; packets are records if the peer has batch settings, else DATA_V2
-  // with a wire id and DATA_V1 without.
+  // with a wire id and DATA_V1 without. Of a lane the wire id is that of the first.
   KeySlot& add_key(Peer& peer, proto::KeyId key, std::optional<proto::PeerId> wire_id);
   void set_routes(std::shared_ptr<const routing::RouteTable> routes);
 

@@ -87,6 +87,59 @@ TEST(PeerTable, LeavesAnAddressToThePeerThatTookItOver) {
   EXPECT_EQ(table.find(kThere), nullptr);
 }
 
+Peer& add_lane(PeerTable& table, std::uint32_t session, std::uint32_t lane, const tunio::Endpoint& at) {
+  return table.add({.index = PeerIndex{session + lane},
+                    .link = {at, std::nullopt},
+                    .settings = {},
+                    .counters = std::make_shared<TrafficCounters>(),
+                    .session = PeerIndex{session}},
+                   proto::TimePoint{});
+}
+
+TEST(PeerTable, KnowsWhichLaneOfASessionTheWorkerHas) {
+  PeerTable table(crypto::Role::server);
+  Peer& alone = add(table, 3, {kHere, std::nullopt});
+  Peer& lane = add_lane(table, 4, 1, tunio::Endpoint());
+  EXPECT_TRUE(alone.is_first_lane());
+  EXPECT_FALSE(lane.is_first_lane());
+  EXPECT_EQ(lane.lane(), proto::LaneNumber{1});
+  EXPECT_EQ(table.lane_of(PeerIndex{3}), &alone);
+  EXPECT_EQ(table.lane_of(PeerIndex{4}), &lane);
+  EXPECT_EQ(table.lane_of(PeerIndex{5}), nullptr) << "5 is a lane and names no session";
+  EXPECT_EQ(table.at(PeerIndex{4}), nullptr);
+  EXPECT_EQ(table.find(proto::PeerId{5}), &lane);
+
+  table.remove(PeerIndex{5});
+  EXPECT_EQ(table.lane_of(PeerIndex{4}), nullptr);
+}
+
+TEST(PeerTable, PrefersTheFirstOfTwoLanes) {
+  PeerTable table(crypto::Role::server);
+  add_lane(table, 4, 1, kThere);
+  Peer& first = add_lane(table, 4, 0, kHere);
+  add_lane(table, 4, 2, kThere);
+  EXPECT_EQ(table.lane_of(PeerIndex{4}), &first);
+  table.remove(PeerIndex{5});
+  EXPECT_EQ(table.lane_of(PeerIndex{4}), &first);
+}
+
+TEST(PeerTable, FindsByAddressOnlyTheFirstLane) {
+  PeerTable table(crypto::Role::server);
+  Peer& lane = add_lane(table, 4, 1, kHere);
+  EXPECT_EQ(table.find(kHere), nullptr);
+  Peer& other = add(table, 1, {kHere, std::nullopt});
+  table.move(lane, kThere);
+  EXPECT_EQ(table.find(kHere), &other);
+  EXPECT_EQ(table.find(kThere), nullptr);
+}
+
+TEST(PeerTable, TakesEverythingForTheLaneThatAClientsWorkerHas) {
+  PeerTable table(crypto::Role::client);
+  Peer& lane = add_lane(table, 0, 2, kHere);
+  EXPECT_EQ(table.find(proto::PeerId{9}), &lane);
+  EXPECT_EQ(table.lane_of(PeerIndex{0}), &lane);
+}
+
 TEST(PeerTable, VisitsEveryPeerOnce) {
   PeerTable table(crypto::Role::server);
   for (const std::uint32_t index : {0U, 2U, 7U}) add(table, index, {kHere, tunio::StreamId{index}});

@@ -33,6 +33,15 @@ TEST(PeerIds, TakesAsManyInARowAsASessionHasLanes) {
   EXPECT_EQ(ids.take(2), PeerIndex{3});
 }
 
+TEST(PeerIds, GivesACertainOneOnlyIfItIsFree) {
+  PeerIds ids(3);
+  EXPECT_TRUE(ids.claim(PeerIndex{1}));
+  EXPECT_FALSE(ids.claim(PeerIndex{1}));
+  EXPECT_FALSE(ids.claim(PeerIndex{3})) << "there is no such id";
+  EXPECT_EQ(ids.take(), PeerIndex{0});
+  EXPECT_EQ(ids.take(), PeerIndex{2});
+}
+
 TEST(PeerIds, HasNoneForMoreLanesThanThereAreIds) {
   PeerIds ids(2);
   EXPECT_EQ(ids.take(3), std::nullopt);
