@@ -38,6 +38,8 @@ using CertificatePtr = OpenSslPtr<X509, X509_free>;
 using CrlPtr = OpenSslPtr<X509_CRL, X509_CRL_free>;
 using StorePtr = OpenSslPtr<X509_STORE, X509_STORE_free>;
 using ExtendedKeyUsagePtr = OpenSslPtr<EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free>;
+using ObjectPtr = OpenSslPtr<ASN1_OBJECT, ASN1_OBJECT_free>;
+using GeneralNamesPtr = OpenSslPtr<GENERAL_NAMES, GENERAL_NAMES_free>;
 using SslContextPtr = OpenSslPtr<SSL_CTX, SSL_CTX_free>;
 using SslPtr = OpenSslPtr<SSL, SSL_free>;
 template <typename T>

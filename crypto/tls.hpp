@@ -41,6 +41,15 @@ struct VerifyX509Name {
   std::string value;
 };
 
+// `verify-hash`: the digest that the certificate must have which signed the leaf. 20 bytes are SHA-1, 32
+// SHA-256.
+using IssuerHash = std::vector<std::byte>;
+
+// `x509-username-field`: what stands for the common name, joined by '_'. An attribute of the subject by short
+// or long name ("CN", "emailAddress"), "ext:subjectAltName" or "ext:issuerAltName" (the first e-mail address
+// in it), or "serialNumber" (of the certificate, "0x" and hexadecimal digits).
+using NameFields = std::vector<std::string>;
+
 // `tls-cert-profile`: which keys and signatures are strong enough; OpenSSL's security levels 0, 1, 2, and
 // Suite B.
 enum class TlsCertProfile : std::uint8_t { insecure, legacy, preferred, suiteb };
@@ -49,19 +58,27 @@ enum class TlsCertProfile : std::uint8_t { insecure, legacy, preferred, suiteb }
 struct TlsSettings {
   Role role = Role::client;
 
-  std::string ca;    // PEM certificates
-  std::string cert;  // PEM: ours, then its intermediates
-  SecretString key;  // PEM, may be encrypted
+  std::string ca;            // PEM certificates
+  std::string ca_directory;  // of certificates and revocation lists, named by hash (openssl rehash)
+  std::string cert;          // PEM: ours, then its intermediates
+  SecretString key;          // PEM, may be encrypted
   SecretString key_password;
-  std::string extra_certs;  // PEM: sent after cert
-  std::string crl;          // PEM revocation lists
-  std::string dh;           // PEM parameters; empty: OpenSSL's own
+  std::string extra_certs;                // PEM: sent after cert
+  std::string crl;                        // PEM revocation lists
+  std::string revoked_serials_directory;  // a file in it names a revoked certificate by its serial, decimal
+  std::string dh;                         // PEM parameters; empty: OpenSSL's own
 
   VerifyClientCert verify_client_cert = VerifyClientCert::require;  // server only
   RemoteCertTls remote_cert_tls = RemoteCertTls::unchecked;
   std::optional<VerifyX509Name> verify_x509_name;
   std::vector<Fingerprint>
       peer_fingerprints;  // the leaf must be one of these; without `ca` that is the whole check
+
+  std::optional<std::vector<unsigned>>
+      key_usages;                  // `remote-cert-ku`: the bits of one of these, or any if empty
+  std::string extended_key_usage;  // `remote-cert-eku`: an OID or OpenSSL's name of one
+  std::vector<IssuerHash> issuer_hashes;
+  NameFields name_fields;  // empty: CN
 
   TlsVersion version_min = TlsVersion::v1_2;
   std::optional<TlsVersion> version_max;

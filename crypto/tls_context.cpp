@@ -35,6 +35,29 @@ void send_ca_names(SSL_CTX* context, const std::vector<CertificatePtr>& ca) {
   }
 }
 
+// Names that OpenSSL does not know would match nothing: better said now (CVE-2026-63650 was such an option).
+void check_names(const TlsSettings& settings) {
+  for (const std::string& field : settings.name_fields) {
+    const bool extension = field.starts_with("ext:");
+    const int nid = OBJ_txt2nid(field.c_str() + (extension ? 4 : 0));
+    const bool known =
+        extension ? nid == NID_subject_alt_name || nid == NID_issuer_alt_name : nid != NID_undef;
+    if (!known)
+      throw_tls_error("x509-username-field", fmt::format("'{}' is no field that OpenSSL knows", field));
+  }
+  if (settings.extended_key_usage.empty()) return;
+  const ObjectPtr object(OBJ_txt2obj(settings.extended_key_usage.c_str(), 0));
+  if (!object)
+    throw_tls_error("remote-cert-eku",
+                    fmt::format("'{}' is no usage that OpenSSL knows", settings.extended_key_usage));
+}
+
+// Certificates and lists of a directory are looked for when they are needed.
+void add_directory(X509_STORE* store, const std::string& directory) {
+  if (X509_STORE_load_path(store, directory.c_str()) != 1) throw_tls_error("capath", "cannot be used");
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+}
+
 StorePtr make_store(const std::vector<CertificatePtr>& ca, const std::vector<CrlPtr>& crls) {
   StorePtr store(X509_STORE_new());
   must_succeed(store != nullptr);
@@ -89,7 +112,8 @@ bool expects_certificate(const TlsSettings& settings) {
 
 std::vector<CertificatePtr> read_ca(const TlsSettings& settings) {
   if (settings.ca.empty()) {
-    if (expects_certificate(settings) && settings.peer_fingerprints.empty()) {
+    if (settings.ca_directory.empty() && expects_certificate(settings) &&
+        settings.peer_fingerprints.empty()) {
       throw TlsError("ca", "without it (or peer-fingerprint) the peer cannot be verified");
     }
     return {};
@@ -102,7 +126,9 @@ std::vector<CertificatePtr> read_ca(const TlsSettings& settings) {
 // Hands the context a new store; a handshake under way goes on with whichever it finds when it comes to
 // verify.
 void install_lists(TlsContextState& state, const std::vector<CrlPtr>& crls) {
-  SSL_CTX_set_cert_store(state.ssl.get(), make_store(state.ca, crls).release());
+  StorePtr store = make_store(state.ca, crls);
+  if (!state.ca_directory.empty()) add_directory(store.get(), state.ca_directory);
+  SSL_CTX_set_cert_store(state.ssl.get(), store.release());
   std::erase_if(state.lifetimes, [](const Lifetime& lifetime) { return lifetime.setting == "crl-verify"; });
   for (const CrlPtr& crl : crls) {
     state.lifetimes.push_back({.setting = "crl-verify",
@@ -123,10 +149,17 @@ std::int64_t Lifetime::days_left(SystemTime now) const noexcept {
 TlsContext::TlsContext(const TlsSettings& settings) : state_(std::make_shared<TlsContextState>()) {
   drop_openssl_errors();
   state_->role = settings.role;
-  state_->policy = {.has_ca = !settings.ca.empty(),
+  state_->ca_directory = settings.ca_directory;
+  state_->policy = {.has_ca = !settings.ca.empty() || !settings.ca_directory.empty(),
                     .remote_cert_tls = settings.remote_cert_tls,
                     .name = settings.verify_x509_name,
-                    .fingerprints = settings.peer_fingerprints};
+                    .fingerprints = settings.peer_fingerprints,
+                    .key_usages = settings.key_usages,
+                    .extended_key_usage = settings.extended_key_usage,
+                    .issuer_hashes = settings.issuer_hashes,
+                    .name_fields = settings.name_fields,
+                    .revoked_serials_directory = settings.revoked_serials_directory};
+  check_names(settings);
   state_->ssl.reset(SSL_CTX_new(settings.role == Role::client ? TLS_client_method() : TLS_server_method()));
   SSL_CTX* const context = state_->ssl.get();
   if (context == nullptr) throw_tls_error("tls", "OpenSSL is not usable");
@@ -139,7 +172,7 @@ TlsContext::TlsContext(const TlsSettings& settings) : state_(std::make_shared<Tl
   SSL_CTX_set_verify_depth(context, kMaxChainDepth);
   SSL_CTX_set_cert_verify_callback(context, verify_peer, &state_->policy);
 
-  if (!settings.crl.empty() && settings.ca.empty()) throw TlsError("crl-verify", "has no use without ca");
+  if (!settings.crl.empty() && !state_->policy.has_ca) throw TlsError("crl-verify", "has no use without ca");
   install_lists(*state_, settings.crl.empty() ? std::vector<CrlPtr>() : read_crl_setting(settings.crl));
 }
 

@@ -62,9 +62,11 @@ void TlsSession::State::finish_handshake() {
   status = Status::established;
   // Fingerprint mode builds no chain.
   const STACK_OF(X509)* const chain = context->policy.has_ca ? SSL_get0_verified_chain(ssl.get()) : nullptr;
-  for (int i = 0; i < sk_X509_num(chain); ++i) peer_chain.push_back(describe(sk_X509_value(chain, i)));
+  for (int i = 0; i < sk_X509_num(chain); ++i)
+    peer_chain.push_back(describe(sk_X509_value(chain, i), context->policy.name_fields));
   if (peer_chain.empty()) {
-    if (X509* const leaf = SSL_get0_peer_certificate(ssl.get())) peer_chain.push_back(describe(leaf));
+    if (X509* const leaf = SSL_get0_peer_certificate(ssl.get()))
+      peer_chain.push_back(describe(leaf, context->policy.name_fields));
   }
 }
 

@@ -203,6 +203,12 @@ void add_lifetimes(std::string_view setting, const std::vector<CertificatePtr>& 
   }
 }
 
+void apply_suites(SSL_CTX* context, const TlsSettings& settings, std::vector<std::string>& warnings) {
+  // The level also judges what is loaded after it, and a cipher string may change it with "@SECLEVEL=".
+  set_profile(context, settings.cert_profile);
+  set_ciphers(context, settings, warnings);
+}
+
 void apply_settings(SSL_CTX* context, const TlsSettings& settings, std::vector<std::string>& warnings,
                     std::vector<Lifetime>& lifetimes) {
   // Each rekey is a handshake of its own: nothing is resumed, nothing renegotiated.
@@ -213,9 +219,7 @@ void apply_settings(SSL_CTX* context, const TlsSettings& settings, std::vector<s
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 
   set_versions(context, settings);
-  // The level also judges what is loaded after it, and a cipher string may change it with "@SECLEVEL=".
-  set_profile(context, settings.cert_profile);
-  set_ciphers(context, settings, warnings);
+  apply_suites(context, settings, warnings);
   set_groups(context, settings, warnings);
   set_dh(context, settings);
   set_identity(context, settings, lifetimes);

@@ -19,6 +19,9 @@ namespace vpnd::crypto {
 void apply_settings(SSL_CTX* context, const TlsSettings& settings, std::vector<std::string>& warnings,
                     std::vector<Lifetime>& lifetimes);
 
+// Of that, the suites alone: `cipher`, `ciphersuites` and the profile.
+void apply_suites(SSL_CTX* context, const TlsSettings& settings, std::vector<std::string>& warnings);
+
 void add_lifetimes(std::string_view setting, const std::vector<CertificatePtr>& certificates,
                    std::vector<Lifetime>& lifetimes);
 

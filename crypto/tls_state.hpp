@@ -15,6 +15,7 @@ struct TlsContextState {
   Role role = Role::client;
   PeerPolicy policy;
   SslContextPtr ssl;
+  std::string ca_directory;
   std::vector<CertificatePtr> ca;  // kept to build a new store when the revocation lists change
   std::vector<std::string> setting_warnings;
   std::vector<std::string>

@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
+#include <span>
 
 #include "crypto/mac.hpp"
 #include "crypto/openssl_error.hpp"
@@ -74,6 +77,60 @@ std::string usage_failure(X509* leaf, RemoteCertTls wanted) {
                      want_server ? "Server" : "Client");
 }
 
+// `remote-cert-ku`: all bits of one of the values.
+std::string key_usage_failure(X509* leaf, const std::optional<std::vector<unsigned>>& wanted) {
+  if (!wanted) return {};
+  if (X509_get_ext_by_NID(leaf, NID_key_usage, -1) < 0) return "it has no key usage extension";
+  const std::uint32_t has = X509_get_key_usage(leaf);
+  const bool fits =
+      wanted->empty() || std::ranges::any_of(*wanted, [has](unsigned bits) { return (has & bits) == bits; });
+  return fits ? std::string() : fmt::format("its key usage {:02x} is none of those in remote-cert-ku", has);
+}
+
+// `remote-cert-eku`, by number or by either of OpenSSL's names.
+std::string extended_key_usage_failure(X509* leaf, const std::string& wanted) {
+  if (wanted.empty()) return {};
+  const ObjectPtr object(OBJ_txt2obj(wanted.c_str(), 0));
+  const ExtendedKeyUsagePtr usages(
+      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(leaf, NID_ext_key_usage, nullptr, nullptr)));
+  for (int i = 0; object && usages && i < sk_ASN1_OBJECT_num(usages.get()); ++i) {
+    if (OBJ_cmp(object.get(), sk_ASN1_OBJECT_value(usages.get(), i)) == 0) return {};
+  }
+  drop_openssl_errors();
+  return fmt::format("its extended key usage does not include {}", wanted);
+}
+
+bool has_digest(X509* certificate, const IssuerHash& wanted) {
+  const EVP_MD* const digest = wanted.size() == 20 ? EVP_sha1() : EVP_sha256();
+  std::array<std::byte, EVP_MAX_MD_SIZE> bytes{};
+  unsigned int size = 0;
+  if (X509_digest(certificate, digest, as_uchar(bytes.data()), &size) != 1) return false;
+  return constant_time_equal(std::span(bytes).first(size), wanted);
+}
+
+// Of what only the whole chain tells: its second certificate, and serials that were revoked one by one.
+std::string chain_policy_failure(X509_STORE_CTX* store, const PeerPolicy& policy) {
+  const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(store);
+  if (!policy.issuer_hashes.empty()) {
+    X509* const issuer = sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : nullptr;
+    const bool listed = issuer != nullptr &&
+                        std::ranges::any_of(policy.issuer_hashes,
+                                            [issuer](const auto& hash) { return has_digest(issuer, hash); });
+    if (!listed) return "certificate refused: its issuer is none of those in verify-hash";
+  }
+  if (policy.revoked_serials_directory.empty()) return {};
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    const CertificateFacts facts = describe(sk_X509_value(chain, i));
+    std::error_code error;
+    const auto file = std::filesystem::path(policy.revoked_serials_directory) / facts.serial_decimal;
+    const bool unlisted = !std::filesystem::exists(file, error) && !error;
+    if (!unlisted)
+      return fmt::format("certificate refused ({}): its serial number {} is revoked", facts.subject,
+                         facts.serial_decimal);
+  }
+  return {};
+}
+
 std::string name_failure(const CertificateFacts& leaf, const VerifyX509Name& wanted) {
   switch (wanted.type) {
     case VerifyX509Name::Type::subject:
@@ -91,9 +148,11 @@ std::string name_failure(const CertificateFacts& leaf, const VerifyX509Name& wan
 
 // Empty if the leaf is the one we want to talk to.
 std::string leaf_failure(X509* leaf, const PeerPolicy& policy) {
-  const CertificateFacts facts = describe(leaf);
+  const CertificateFacts facts = describe(leaf, policy.name_fields);
   std::string failure;
-  if (facts.common_name.empty()) {
+  if (facts.common_name.empty() && !policy.name_fields.empty()) {
+    failure = "it lacks what x509-username-field asks for";
+  } else if (facts.common_name.empty()) {
     failure = fmt::format("it has no common name of at most {} bytes", CertificateFacts::kMaxCommonNameSize);
   }
   const bool listed = std::ranges::any_of(policy.fingerprints, [&facts](const Fingerprint& candidate) {
@@ -103,6 +162,8 @@ std::string leaf_failure(X509* leaf, const PeerPolicy& policy) {
     failure = fmt::format("its fingerprint {} is not listed", format_fingerprint(facts.fingerprint));
   }
   if (failure.empty()) failure = usage_failure(leaf, policy.remote_cert_tls);
+  if (failure.empty()) failure = key_usage_failure(leaf, policy.key_usages);
+  if (failure.empty()) failure = extended_key_usage_failure(leaf, policy.extended_key_usage);
   if (failure.empty() && policy.name) failure = name_failure(facts, *policy.name);
   if (failure.empty()) return {};
   return fmt::format("certificate refused ({}): {}", facts.subject, failure);
@@ -116,7 +177,8 @@ std::string peer_failure(X509_STORE_CTX* store, const PeerPolicy& policy) {
   X509* const leaf = X509_STORE_CTX_get0_cert(store);
   if (leaf == nullptr || (!policy.has_ca && policy.fingerprints.empty()))
     return "there is nothing to verify by";
-  std::string failure = leaf_failure(leaf, policy);
+  std::string failure = policy.has_ca ? chain_policy_failure(store, policy) : std::string();
+  if (failure.empty()) failure = leaf_failure(leaf, policy);
   // The one error that makes OpenSSL send a fitting alert for a policy's refusal.
   if (!failure.empty()) X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
   return failure;

@@ -17,6 +17,11 @@ struct PeerPolicy {
   RemoteCertTls remote_cert_tls = RemoteCertTls::unchecked;
   std::optional<VerifyX509Name> name;
   std::vector<Fingerprint> fingerprints;
+  std::optional<std::vector<unsigned>> key_usages;
+  std::string extended_key_usage;
+  std::vector<IssuerHash> issuer_hashes;
+  NameFields name_fields;
+  std::string revoked_serials_directory;
 };
 
 // For SSL_CTX_set_cert_verify_callback; `policy` is a const PeerPolicy* that outlives the SSL_CTX.

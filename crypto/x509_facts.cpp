@@ -23,15 +23,54 @@ std::string utf8(const ASN1_STRING* value) {
   return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
 }
 
-// The last CN of the subject, as OpenVPN takes it. A NUL inside becomes '_' like any control character, so
-// "admin\0.evil" never reads as "admin".
-std::string common_name_of(const X509_NAME* subject) {
+// The last attribute of this kind, as OpenVPN takes it. A NUL inside becomes '_' like any control character,
+// so "admin\0.evil" never reads as "admin".
+std::string attribute_of(const X509_NAME* subject, int nid) {
   int last = -1;
-  for (int i = -1; (i = X509_NAME_get_index_by_NID(subject, NID_commonName, i)) >= 0;) last = i;
+  for (int i = -1; (i = X509_NAME_get_index_by_NID(subject, nid, i)) >= 0;) last = i;
   if (last < 0) return {};
-  std::string name = utf8(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
-  if (name.size() > CertificateFacts::kMaxCommonNameSize) return {};
-  return sanitise_name(name);
+  return sanitise_name(utf8(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last))));
+}
+
+// The first e-mail address of an extension with alternative names.
+std::string email_of(X509* certificate, int nid) {
+  const GeneralNamesPtr names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, nid, nullptr, nullptr)));
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type == GEN_EMAIL) return sanitise_name(utf8(name->d.rfc822Name));
+  }
+  return {};
+}
+
+std::string serial_field(const X509* certificate) {
+  const ASN1_INTEGER* const serial = X509_get0_serialNumber(certificate);
+  const std::vector<unsigned> bytes(serial->data, serial->data + serial->length);
+  return fmt::format("0x{:02x}", fmt::join(bytes, ""));
+}
+
+std::string field_of(X509* certificate, const std::string& field) {
+  constexpr std::string_view kExtension = "ext:";
+  if (field.starts_with(kExtension)) {
+    const int nid = OBJ_txt2nid(field.c_str() + kExtension.size());
+    const bool readable = nid == NID_subject_alt_name || nid == NID_issuer_alt_name;
+    return readable ? email_of(certificate, nid) : std::string();
+  }
+  if (field == "serialNumber") return serial_field(certificate);
+  const int nid = OBJ_txt2nid(field.c_str());
+  return nid == NID_undef ? std::string() : attribute_of(X509_get_subject_name(certificate), nid);
+}
+
+// Empty if a field is missing or the whole is too long.
+std::string common_name_of(X509* certificate, const NameFields& fields) {
+  std::string name;
+  for (const std::string& field : fields) {
+    const std::string part = field_of(certificate, field);
+    if (part.empty()) return {};
+    if (!name.empty()) name += '_';
+    name += part;
+  }
+  return name.size() > CertificateFacts::kMaxCommonNameSize ? std::string() : name;
 }
 
 void describe_serial(const X509* certificate, CertificateFacts& facts) {
@@ -69,11 +108,11 @@ PemObjects<Pointer> read_all(std::string_view pem) {
 
 }  // namespace
 
-CertificateFacts describe(X509* certificate) {
+CertificateFacts describe(X509* certificate, const NameFields& fields) {
+  static const NameFields kCommonName = {"CN"};
   CertificateFacts facts;
-  const X509_NAME* const subject = X509_get_subject_name(certificate);
-  facts.common_name = common_name_of(subject);
-  facts.subject = name_text(subject);
+  facts.common_name = common_name_of(certificate, fields.empty() ? kCommonName : fields);
+  facts.subject = name_text(X509_get_subject_name(certificate));
   describe_serial(certificate, facts);
   unsigned int size = 0;
   must_succeed(X509_digest(certificate, EVP_sha256(), as_uchar(facts.fingerprint.data()), &size) == 1);

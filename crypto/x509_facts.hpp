@@ -10,10 +10,12 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/openssl_ptr.hpp"
+#include "crypto/tls.hpp"
 
 namespace vpnd::crypto {
 
-[[nodiscard]] CertificateFacts describe(X509* certificate);
+// `fields` name what common_name is made of, see NameFields; empty: the CN.
+[[nodiscard]] CertificateFacts describe(X509* certificate, const NameFields& fields = {});
 // OpenVPN's form, sanitised: "C=KG, O=Example, CN=client-1".
 [[nodiscard]] std::string name_text(const X509_NAME* name);
 // The epoch if the time cannot be read: a certificate like that counts as ended.

@@ -81,6 +81,17 @@ TEST_F(TlsContextTest, NamesTheSettingThatIsBad) {
             "crl-verify");
 }
 
+TEST_F(TlsContextTest, RefusesNamesThatWouldMatchNothing) {
+  TlsSettings settings = server();
+  settings.name_fields = {"CN", "NoSuchField"};
+  EXPECT_EQ(complaint(settings), "x509-username-field");
+  settings.name_fields = {"ext:basicConstraints"};
+  EXPECT_EQ(complaint(settings), "x509-username-field");
+  settings = server();
+  settings.extended_key_usage = "no such usage";
+  EXPECT_EQ(complaint(settings), "remote-cert-eku");
+}
+
 TEST_F(TlsContextTest, NeedsNoCaToServeAnonymousClients) {
   TlsSettings settings = server();
   settings.ca = "";

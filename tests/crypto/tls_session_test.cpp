@@ -1,5 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "crypto/key_material.hpp"
 #include "crypto/tls.hpp"
@@ -335,6 +339,66 @@ TEST_F(TlsSessionTest, SpeaksOnlyTheCiphersConfigured) {
   EXPECT_THAT(connect().client.protocol_description(), HasSubstr("cipher ECDHE-ECDSA-CHACHA20-POLY1305"));
   server_settings_.cipher = "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256";
   EXPECT_THAT(server_refusal(), HasSubstr("no shared cipher"));
+}
+
+TEST_F(TlsSessionTest, ChecksTheKeyUsages) {
+  client_settings_.key_usages = std::vector<unsigned>{0x40, 0x80};  // the second is digitalSignature
+  EXPECT_TRUE(connect().established());
+  client_settings_.key_usages = std::vector<unsigned>{0xa0};
+  EXPECT_THAT(client_refusal(), HasSubstr("its key usage 80 is none of those in remote-cert-ku"));
+  client_settings_.key_usages = std::vector<unsigned>{};
+  EXPECT_TRUE(connect().established());
+  identify(server_settings_, ca_.issue({.common_name = "server", .usage = Usage::unspecified}));
+  EXPECT_THAT(client_refusal(), HasSubstr("no key usage extension"));
+}
+
+TEST_F(TlsSessionTest, ChecksAnExtendedKeyUsageByNumberAndByName) {
+  for (const char* usage : {"1.3.6.1.5.5.7.3.1", "serverAuth", "TLS Web Server Authentication"}) {
+    client_settings_.extended_key_usage = usage;
+    EXPECT_TRUE(connect().established()) << usage;
+  }
+  client_settings_.extended_key_usage = "codeSigning";
+  EXPECT_THAT(client_refusal(), HasSubstr("does not include codeSigning"));
+}
+
+TEST_F(TlsSessionTest, ChecksTheCertificateThatSignedThePeers) {
+  const auto digest = parse_fingerprint(test::fingerprint_of(ca_.cert())).value();
+  client_settings_.issuer_hashes = {IssuerHash(20), IssuerHash(digest.begin(), digest.end())};
+  EXPECT_TRUE(connect().established());
+  client_settings_.issuer_hashes.pop_back();
+  EXPECT_THAT(client_refusal(), HasSubstr("none of those in verify-hash"));
+}
+
+TEST_F(TlsSessionTest, MakesTheNameOfTheFieldsThatAreAskedFor) {
+  server_settings_.name_fields = {"O", "CN"};
+  EXPECT_EQ(connect().server.peer_certificate()->common_name, "vpnd test_client");
+  server_settings_.name_fields = {"serialNumber"};
+  EXPECT_THAT(connect().server.peer_certificate()->common_name, StartsWith("0x"));
+  server_settings_.name_fields = {"ext:subjectAltName"};
+  EXPECT_THAT(server_refusal(), HasSubstr("lacks what x509-username-field asks for"));
+}
+
+TEST_F(TlsSessionTest, RefusesSerialNumbersThatAFolderNames) {
+  const auto folder = std::filesystem::temp_directory_path() / ("vpnd-serials-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  server_settings_.revoked_serials_directory = folder.string();
+  const Ends ends = connect();
+  ASSERT_TRUE(ends.established());
+  std::ofstream(folder / ends.server.peer_certificate()->serial_decimal) << "";
+  EXPECT_THAT(server_refusal(), HasSubstr("is revoked"));
+  std::filesystem::remove_all(folder);
+}
+
+// A certificate under the name that `openssl rehash` would give it.
+TEST_F(TlsSessionTest, FindsAuthoritiesInAFolder) {
+  const auto folder = std::filesystem::temp_directory_path() / ("vpnd-capath-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  client_settings_.ca.clear();
+  client_settings_.ca_directory = folder.string();
+  EXPECT_THAT(client_refusal(), HasSubstr("issuer certificate"));
+  std::ofstream(folder / (test::subject_hash_of(ca_.cert()) + ".0")) << ca_.cert();
+  EXPECT_TRUE(connect().established());
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(TlsSessionTest, FailsOnBytesThatAreNotTls) {

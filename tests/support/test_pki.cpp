@@ -2,9 +2,11 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <cstdio>
 #include <ctime>
 #include <stdexcept>
 
@@ -217,6 +219,30 @@ std::string fingerprint_of(const std::string& cert_pem) {
     text += kDigits[byte >> 4];
     text += kDigits[byte & 15];
   }
+  return text;
+}
+
+std::string subject_hash_of(const std::string& cert_pem) {
+  std::array<char, 9> text{};
+  std::snprintf(text.data(), text.size(), "%08lx", X509_subject_name_hash(from_pem(cert_pem).get()));
+  return text.data();
+}
+
+std::string make_pkcs12(const Identity& identity, const std::string& ca_pem, const std::string& password) {
+  const CertificatePtr certificate = from_pem(identity.cert);
+  const CertificatePtr ca = from_pem(ca_pem);
+  const BioPtr key_text(BIO_new_mem_buf(identity.key.data(), static_cast<int>(identity.key.size())));
+  const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+  STACK_OF(X509)* const others = sk_X509_new_null();
+  sk_X509_push(others, ca.get());
+  const crypto::OpenSslPtr<PKCS12, PKCS12_free> file(
+      PKCS12_create(password.c_str(), "test", key.get(), certificate.get(), others, 0, 0, 0, 0, 0));
+  sk_X509_free(others);
+  check(file != nullptr, "PKCS #12");
+  unsigned char* bytes = nullptr;
+  const int size = i2d_PKCS12(file.get(), &bytes);
+  std::string text(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  OPENSSL_free(bytes);
   return text;
 }
 

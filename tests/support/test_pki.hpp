@@ -65,4 +65,11 @@ class TestCa {
 // "AA:BB:…", SHA-256 of the certificate.
 [[nodiscard]] std::string fingerprint_of(const std::string& cert_pem);
 
+// "9d66eef0", by which a folder of certificates names it.
+[[nodiscard]] std::string subject_hash_of(const std::string& cert_pem);
+
+// Certificate, key and the authority's certificate as one PKCS #12 file.
+[[nodiscard]] std::string make_pkcs12(const Identity& identity, const std::string& ca_pem,
+                                      const std::string& password);
+
 }  // namespace vpnd::test
