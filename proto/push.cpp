@@ -9,6 +9,7 @@ namespace vpnd::proto {
 namespace {
 
 constexpr std::string_view kReplyWord = "PUSH_REPLY";
+constexpr std::string_view kUpdateWord = "PUSH_UPDATE";
 constexpr std::string_view kContinued = ",push-continuation 2";
 constexpr std::string_view kLast = ",push-continuation 1";
 
@@ -26,6 +27,26 @@ std::optional<bool> continuation(std::string_view option) {
   return option == "2";
 }
 
+PushMessages format_push(std::string_view word, std::span<const std::string> options) {
+  PushMessages result;
+  std::string message(word);
+  for (const std::string& option : options) {
+    if (const auto problem = push_option_problem(option); !problem.empty()) {
+      result.error = "pushed option \"" + option + "\" " + std::string(problem);
+      result.messages.clear();
+      return result;
+    }
+    if (message.size() + 1 + option.size() + kContinued.size() > kMaxPushMessageSize) {
+      result.messages.push_back(message.append(kContinued));
+      message = word;
+    }
+    message.append(",").append(option);
+  }
+  if (!result.messages.empty()) message.append(kLast);
+  result.messages.push_back(std::move(message));
+  return result;
+}
+
 }  // namespace
 
 std::string_view push_option_problem(std::string_view option) noexcept {
@@ -37,23 +58,11 @@ std::string_view push_option_problem(std::string_view option) noexcept {
 }
 
 PushMessages format_push_reply(std::span<const std::string> options) {
-  PushMessages result;
-  std::string message(kReplyWord);
-  for (const std::string& option : options) {
-    if (const auto problem = push_option_problem(option); !problem.empty()) {
-      result.error = "pushed option \"" + option + "\" " + std::string(problem);
-      result.messages.clear();
-      return result;
-    }
-    if (message.size() + 1 + option.size() + kContinued.size() > kMaxPushMessageSize) {
-      result.messages.push_back(message.append(kContinued));
-      message = kReplyWord;
-    }
-    message.append(",").append(option);
-  }
-  if (!result.messages.empty()) message.append(kLast);
-  result.messages.push_back(std::move(message));
-  return result;
+  return format_push(kReplyWord, options);
+}
+
+PushMessages format_push_update(std::span<const std::string> options) {
+  return format_push(kUpdateWord, options);
 }
 
 PushProgress PushAssembler::add(std::string_view arguments) {

@@ -25,6 +25,9 @@ struct PushMessages {
 // Splits at the stock size limits; more than one message are linked by `push-continuation`.
 PushMessages format_push_reply(std::span<const std::string> options);
 
+// The same for PUSH_UPDATE, where an option may have a `-`, `?` or `-?` in front.
+PushMessages format_push_update(std::span<const std::string> options);
+
 // Empty, or the reason why this text cannot be one pushed option.
 std::string_view push_option_problem(std::string_view option) noexcept;
 

@@ -56,6 +56,9 @@ std::optional<crypto::KeyMaterial> Session::derive_data_keys(KeyId key, KeyDeriv
 bool Session::enable_dynamic_tls_crypt() {
   return core_->enable_dynamic_tls_crypt();
 }
+std::optional<PeerId> Session::derive_peer_id(KeyDerivation derivation) {
+  return core_->derive_peer_id(derivation);
+}
 void Session::set_credentials(Credentials credentials) {
   core_->set_credentials(std::move(credentials));
 }

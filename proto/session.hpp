@@ -97,6 +97,10 @@ class Session {
   // twice.
   bool enable_dynamic_tls_crypt();
 
+  // Point to point: the peer id that both ends get out of TLS, or the fixed one of peers without the exporter
+  // (docs/protocol.md §11). While key 0 is established and the newest.
+  std::optional<PeerId> derive_peer_id(KeyDerivation derivation);
+
   // Client: what the next rekey sends, such as a pushed auth-token.
   void set_credentials(Credentials credentials);
 

@@ -38,6 +38,7 @@ class Session::Core {
   bool send_message(std::string_view text, Now now);
   std::optional<crypto::KeyMaterial> derive_data_keys(KeyId key, KeyDerivation derivation);
   bool enable_dynamic_tls_crypt();
+  std::optional<PeerId> derive_peer_id(KeyDerivation derivation);
   void set_credentials(Credentials credentials) { config_.credentials = std::move(credentials); }
   bool start_rekey(Now now);
   void note_peer_used_key(KeyId key, Now now);

@@ -2,6 +2,7 @@
 // passes.
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "crypto/key_material.hpp"
@@ -10,6 +11,8 @@
 namespace vpnd::proto {
 
 namespace {
+
+constexpr std::string_view kPeerIdLabel = "EXPORTER-OpenVPN-p2p-peerid";
 
 std::string_view text(KeyStage stage) {
   switch (stage) {
@@ -190,6 +193,16 @@ bool Session::Core::enable_dynamic_tls_crypt() {
   if (config_.wrap_key) crypto::xor_into(key, *config_.wrap_key);
   dynamic_wrap_.emplace(crypto::ControlWrap::tls_crypt(key, config_.role), ControlPacketIdCounter());
   return true;
+}
+
+std::optional<PeerId> Session::Core::derive_peer_id(KeyDerivation derivation) {
+  constexpr PeerId kWithoutExporter{0x76706e};  // "vpn"
+  if (derivation == KeyDerivation::legacy_prf) return kWithoutExporter;
+  if (dead_ || !newest_ || !newest_->established || newest_->state.id() != KeyId{0}) return std::nullopt;
+  std::array<std::byte, 3> bytes{};
+  if (!newest_->state.tls()->export_key_material(kPeerIdLabel, bytes)) return std::nullopt;
+  return PeerId{std::to_integer<std::uint32_t>(bytes[0]) << 16 |
+                std::to_integer<std::uint32_t>(bytes[1]) << 8 | std::to_integer<std::uint32_t>(bytes[2])};
 }
 
 std::string Session::Core::tls_description() const {

@@ -4,6 +4,8 @@ set(proto_data_sources
   batch_channel.cpp
   batch_keys.cpp
   compression_framing.cpp
+  epoch_channel.cpp
+  epoch_keys.cpp
   key_usage.cpp
   path_mtu.cpp
   replay_window.cpp
@@ -15,6 +17,8 @@ set(proto_data_headers
   batch_channel.hpp
   batch_keys.hpp
   compression_framing.hpp
+  epoch_channel.hpp
+  epoch_keys.hpp
   data_channel.hpp
   key_usage.hpp
   path_mtu.hpp

@@ -1,6 +1,7 @@
 #include "proto/first_contact.hpp"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <numeric>
@@ -340,6 +341,24 @@ TEST(FirstContactV2, AsksForTheKeyAgainAndTakesItWithTheCookie) {
   EXPECT_EQ(session.wrap.kind(), ControlWrap::Kind::tls_crypt);
   ASSERT_TRUE(session.metadata);
   EXPECT_EQ(session.metadata->as_timestamp(), kTime);
+}
+
+// CVE-2026-13698, CVE-2026-12932: each such packet left something behind.
+TEST(FirstContactV2, PacketsThatComeAgainAndAgainLeaveNothingBehind) {
+  Contact contact = v2_contact(with_v2());
+  const SessionId cookie = contact.cookie_for(Opcode::control_hard_reset_client_v3, kEarlyNegotiationId);
+  const Bytes reset =
+      contact.packet(Opcode::control_hard_reset_client_v3, reset_body(), kEarlyNegotiationId);
+  const Bytes answer = contact.packet(Opcode::control_wkc_v1, answer_body(cookie), 0x0F000002);
+  const auto repeat = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      (void)contact.judge(reset);
+      (void)contact.judge(answer);
+    }
+    return ::mallinfo2().uordblks;
+  };
+  const std::size_t before = repeat(100);
+  EXPECT_LE(repeat(20000), before + 4096);
 }
 
 TEST(FirstContactV2, ReplyHasTheSizeOfTheReferenceVector) {

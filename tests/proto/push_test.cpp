@@ -33,6 +33,13 @@ TEST(PushReply, ShortListIsOneMessage) {
   EXPECT_THAT(format_push_reply({}).messages, ElementsAre("PUSH_REPLY"));
 }
 
+TEST(PushUpdate, HasAWordOfItsOwn) {
+  const std::vector<std::string> options{"-route", "?tun-mtu 1400"};
+  const auto messages = format_push_update(options).messages;
+  EXPECT_THAT(messages, ElementsAre("PUSH_UPDATE,-route,?tun-mtu 1400"));
+  EXPECT_EQ(classify_control_message(messages[0]).kind, ControlMessageKind::push_update);
+}
+
 TEST(PushReply, LongListContinuesAndComesBackWhole) {
   for (const std::size_t size : {1U, 17U, 128U, 255U}) {
     for (const std::size_t count : {1U, 3U, 4U, 50U, 200U}) {

@@ -179,6 +179,33 @@ TEST_F(SessionMessages, ARejectedClientThatIsGoneDoesNotHoldTheServerUp) {
   EXPECT_EQ(server().failure, "authentication failed");
 }
 
+// CVE-2024-28882: a client could put off its own end by asking for it again and again.
+TEST_F(SessionMessages, ARejectedClientCannotPutOffItsEnd) {
+  options.on_request = OnRequest::defer;
+  tunnel.emplace(options);
+  ASSERT_TRUE(tunnel->run_until([&] { return !client().established.empty(); }));
+  tunnel->on_wire = [this](const TunnelEnd& from, std::span<const std::byte>) { return &from == &client(); };
+  server().session->reject_peer(KeyId{0}, "", tunnel->now());
+  for (int second = 0; second < 6; ++second) {
+    send(client(), "EXIT");
+    send(client(), "PUSH_REQUEST");
+    tunnel->run_for(seconds(1));
+  }
+  EXPECT_EQ(server().failure, "authentication failed");
+}
+
+// CVE-2022-0547: of several verdicts one that said yes overrode one that said no.
+TEST_F(SessionMessages, ARejectedClientIsNotLetInByALaterVerdict) {
+  options.on_request = OnRequest::defer;
+  tunnel.emplace(options);
+  ASSERT_TRUE(tunnel->run_until([&] { return !client().established.empty(); }));
+  server().session->reject_peer(KeyId{0}, "", tunnel->now());
+  server().session->accept_peer(KeyId{0}, tunnel->now());
+  tunnel->run_for(seconds(10));
+  EXPECT_TRUE(server().established.empty());
+  EXPECT_TRUE(server().failure.has_value());
+}
+
 TEST_F(SessionMessages, ARejectedRekeyEndsTheSession) {
   connect();
   tunnel->options.on_request = OnRequest::reject;

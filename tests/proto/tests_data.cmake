@@ -3,6 +3,7 @@ vpnd_test(proto_data_test
     batch_blocks_test.cpp
     batch_channel_test.cpp
     compression_framing_test.cpp
+    epoch_channel_test.cpp
     key_usage_test.cpp
     path_mtu_test.cpp
     record_number_test.cpp
