@@ -83,8 +83,10 @@ bool takes_pushed_cipher(const PeerInfo& client) {
 ProtocolFlags choose_protocol_flags(const PeerInfo& client) {
   // Only clients that know `protocol-flags` can be told of dynamic tls-crypt.
   const bool takes_flags = client.has(ProtoBit::cc_exit_notify);
-  return {client.has(ProtoBit::tls_key_export), takes_flags && client.has(ProtoBit::dynamic_tls_crypt),
-          takes_flags};
+  return {.tls_key_export = client.has(ProtoBit::tls_key_export),
+          .dynamic_tls_crypt = takes_flags && client.has(ProtoBit::dynamic_tls_crypt),
+          .exit_by_control_channel = takes_flags,
+          .data_epoch = takes_flags && client.has(ProtoBit::data_epoch) && client.has(ProtoBit::data_v2)};
 }
 
 std::vector<std::string> negotiation_push_options(crypto::AeadAlgorithm cipher, const PeerInfo& client) {
@@ -96,6 +98,7 @@ std::vector<std::string> negotiation_push_options(crypto::AeadAlgorithm cipher, 
     std::string words = "protocol-flags cc-exit";
     if (flags.tls_key_export) words += " tls-ekm";
     if (flags.dynamic_tls_crypt) words += " dyn-tls-crypt";
+    if (flags.data_epoch) words += " aead-epoch";
     options.push_back(std::move(words));
   } else if (flags.tls_key_export) {
     options.push_back("key-derivation tls-ekm");

@@ -55,6 +55,7 @@ struct ProtocolFlags {
   bool tls_key_export = false;  // data keys from the TLS exporter instead of the legacy PRF
   bool dynamic_tls_crypt = false;
   bool exit_by_control_channel = false;  // cc-exit
+  bool data_epoch = false;               // aead-epoch: the epoch format of data packets
   bool operator==(const ProtocolFlags&) const = default;
 };
 

@@ -39,6 +39,13 @@ inline constexpr std::uint32_t kOwnProtoBits =
     proto_mask(ProtoBit::data_v2) | proto_mask(ProtoBit::request_push) |
     proto_mask(ProtoBit::tls_key_export) | proto_mask(ProtoBit::auth_pending_keywords) |
     proto_mask(ProtoBit::cc_exit_notify) | proto_mask(ProtoBit::auth_fail_temp) |
+    proto_mask(ProtoBit::dynamic_tls_crypt) | proto_mask(ProtoBit::data_epoch) |
+    proto_mask(ProtoBit::push_update);
+
+// In point-to-point mode, where both ends announce it; there is no push.
+inline constexpr std::uint32_t kOwnPointToPointBits =
+    proto_mask(ProtoBit::data_v2) | proto_mask(ProtoBit::tls_key_export) |
+    proto_mask(ProtoBit::p2p_negotiation) | proto_mask(ProtoBit::cc_exit_notify) |
     proto_mask(ProtoBit::dynamic_tls_crypt);
 
 struct PeerInfoSettings {

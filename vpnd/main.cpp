@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "crypto/aead.hpp"
+#include "vpnd/config/compatibility.hpp"
 #include "vpnd/config/help.hpp"
 #include "vpnd/config/load.hpp"
 #include "vpnd/control/client.hpp"
@@ -27,9 +28,11 @@
 #include "vpnd/control/server.hpp"
 #include "vpnd/generate_key.hpp"
 #include "vpnd/host/background_start.hpp"
+#include "vpnd/host/confinement.hpp"
 #include "vpnd/host/pid_file.hpp"
 #include "vpnd/host/privileges.hpp"
 #include "vpnd/host/service_manager.hpp"
+#include "vpnd/show.hpp"
 
 namespace vpnd {
 namespace {
@@ -56,16 +59,23 @@ class Daemon final : public control::InstanceObserver {
     spdlog::info("data ciphers by {}", crypto::describe_aead_backend());
     instance_->prepare();
     const bool has_scripts = options_.scripts.up || options_.scripts.down || options_.scripts.route_up ||
-                             options_.scripts.route_pre_down || options_.server.password_verifier;
-    const host::PrivilegeRequest request{
+                             options_.scripts.route_pre_down || options_.server.password_verifier ||
+                             options_.server.client_key_verifier;
+    const config::ProcessOptions& process = options_.process;
+    host::PrivilegeRequest request{
         .user = options_.process.user,
         .group = options_.process.group,
         .keep_capabilities = {CAP_NET_ADMIN},
         .new_privileges = has_scripts ? host::NewPrivileges::allowed : host::NewPrivileges::forbidden};
-    if (!request.user.empty() || !request.group.empty()) {
-      hand_over_files(request);
-      host::drop_privileges(request);
+    const bool drops = !request.user.empty() || !request.group.empty();
+    if (drops) hand_over_files(request);
+    if (process.lock_memory) host::lock_memory();
+    if (!process.root.empty()) {
+      request = host::with_numbers(request);  // the names are looked up in files that will be out of reach
+      host::change_root(process.root);
     }
+    if (!process.security_context.empty()) host::enter_security_context(process.security_context);
+    if (drops) host::drop_privileges(request);
     host::forbid_core_dumps();
   }
 
@@ -200,8 +210,29 @@ int run(const std::vector<std::string>& arguments) {
     case config::Action::show_help:
       fmt::print("{}", config::help_text());
       return 0;
+    case config::Action::list_directives:
+      fmt::print("{}", config::compatibility_page());
+      return 0;
     case config::Action::show_version:
-      fmt::print("vpnd " VPND_VERSION " " VPND_PLATFORM "\n");
+      show_version();
+      return 0;
+    case config::Action::show_ciphers:
+      show_ciphers();
+      return 0;
+    case config::Action::show_digests:
+      show_digests();
+      return 0;
+    case config::Action::show_tls:
+      show_tls(loaded.options);
+      return 0;
+    case config::Action::show_groups:
+      show_groups();
+      return 0;
+    case config::Action::make_device:
+      make_persistent_device(loaded.options);
+      return 0;
+    case config::Action::remove_device:
+      remove_persistent_device(loaded.options);
       return 0;
     case config::Action::show_capabilities:
       control::choose_aead_backend(loaded.options.batch.aead);

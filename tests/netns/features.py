@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the cases of server_cases.py and client_cases.py.
+"""Runs the cases of server_cases.py, client_cases.py, option_cases.py and site_cases.py.
 
     features.py --vpnd build/release/vpnd/vpnd                  vpnd against itself and against OpenVPN
     features.py --roles openvpn:openvpn                         the cases tested with OpenVPN on both sides
@@ -17,7 +17,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import client_cases
+import option_cases
 import server_cases
+import site_cases
 from star import Star
 from support.errors import CheckFailed
 from support.lab import Lab, main_guard, missing_privilege
@@ -27,7 +29,10 @@ from support.runner import SECOND_TRIES, Case, CaseFailed, run_cases
 
 EXIT_SKIPPED = 77
 # The server's features with a stock client, the client's with a stock server, and both with ourselves.
-ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vpnd:vpnd")}
+ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vpnd:vpnd"),
+         "either": ("vpnd:openvpn", "openvpn:vpnd"), "both": ("vpnd:vpnd",)}
+CASES = (("server", server_cases.case), ("client", client_cases.case), ("either", option_cases.case),
+         ("both", option_cases.both_case), ("either", site_cases.case))
 
 
 def arguments() -> argparse.Namespace:
@@ -51,12 +56,12 @@ def play(body: Callable[[Star], None], pki: Pki, server: Program, client: Progra
 
 def cases(options: argparse.Namespace, pki: Pki) -> list[Case]:
     found = []
-    for side, module in (("server", server_cases), ("client", client_cases)):
+    for side, bodies in CASES:
         for roles in options.roles or ROLES[side]:
             server, client = (find_program(name, options.vpnd, options.workers) for name in roles.split(":"))
             if server is None or client is None:
                 raise SystemExit(f"{roles}: a program is not installed (vpnd is looked for at {options.vpnd})")
-            for body in module.case:
+            for body in bodies:
                 if options.only in body.__name__:
                     name = f"{server.name}←{client.name} {body.__name__.replace('_', ' ')}"
                     found.append(Case(name, lambda body=body, ends=(server, client): play(body, pki, *ends)))

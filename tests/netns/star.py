@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from support.errors import CheckFailed, check
 from support.lab import Lab
-from support.netns import Link, Namespace, connect
+from support.netns import Link, Namespace, connect, run
 from support.pki import Pki
 from support.process import Process, wait_until
 from support.programs import COMPLETED, Program
@@ -67,27 +68,29 @@ class Star:
         self.server: Process
         self._spokes: list[tuple[Namespace, Link]] = []
 
-    def start_server(self, *lines: str, proto: str = "udp4") -> None:
-        """Starts it, or starts it again after it has ended."""
+    def start_server(self, *lines: str, proto: str = "udp4", without: tuple[str, ...] = ()) -> None:
+        """Starts it, or starts it again after it has ended. `without`: beginnings of usual lines to leave out."""
         log = self.lab.directory / "server.log"
         before = log.read_text(errors="replace").count(COMPLETED) if log.exists() else 0
-        options = TunnelOptions(proto=proto, server=list(lines))
+        options = TunnelOptions(proto=proto, server=list(lines), without=without)
         self.server = start_server(self.lab, self.pki, self.server_program, self.server_namespace, None, options)
         self.server.wait_for(COMPLETED, 15, count=before + 1)
 
-    def start_client(self, spoke: int, *lines: str, certificate: str = "client", proto: str = "udp4") -> Client:
+    def start_client(self, spoke: int, *lines: str, certificate: str = "client", proto: str = "udp4",
+                     without: tuple[str, ...] = ()) -> Client:
         """Starts the client at the end of spoke 1, 2, …, without waiting for its connection."""
         namespace, link = self.spoke(spoke)
         name = f"client-{spoke}"
         log = self.lab.directory / f"{name}.log"
         before = log.read_text(errors="replace").count(COMPLETED) if log.exists() else 0
-        options = TunnelOptions(proto=proto, client=list(lines))
+        options = TunnelOptions(proto=proto, client=list(lines), without=without)
         process = start_client(self.lab, self.pki, self.client_program, namespace, link, options,
                                certificate=certificate, name=name)
         return Client(namespace, link, process, before)
 
-    def connect_client(self, spoke: int, *lines: str, certificate: str = "client", proto: str = "udp4") -> Client:
-        client = self.start_client(spoke, *lines, certificate=certificate, proto=proto)
+    def connect_client(self, spoke: int, *lines: str, certificate: str = "client", proto: str = "udp4",
+                       without: tuple[str, ...] = ()) -> Client:
+        client = self.start_client(spoke, *lines, certificate=certificate, proto=proto, without=without)
         client.wait_until_connected()
         return client
 
@@ -104,6 +107,14 @@ class Star:
         status = self.lab.directory / "status"
         wait_until(lambda: len(connected_clients(status)) == count, 15, f"{count} clients in the status file")
         return connected_clients(status)
+
+
+def tls_crypt_v2_keys(star: Star) -> tuple[Path, Path]:
+    """A server's and a client's key, made by the program that plays the server."""
+    server, client = star.lab.directory / "v2-server.key", star.lab.directory / "v2-client.key"
+    run(star.server_program.path, "--genkey", "tls-crypt-v2-server", str(server))
+    run(star.server_program.path, "--tls-crypt-v2", str(server), "--genkey", "tls-crypt-v2-client", str(client))
+    return server, client
 
 
 def check_silence(source: Namespace, address: str, *options: str) -> None:

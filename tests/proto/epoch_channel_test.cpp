@@ -178,7 +178,8 @@ TEST(EpochOpener, DoesNotMoveForAForgery) {
 TEST(EpochOpener, OpensABatchOfSeveralEpochs) {
   End server(Role::server);
   std::vector<Bytes> wires;
-  for (const std::uint16_t epoch : {1, 2, 2, 1, 9, 3}) wires.push_back(packet_of_epoch(epoch));
+  for (const int epoch : {1, 2, 2, 1, 9, 3})
+    wires.push_back(packet_of_epoch(static_cast<std::uint16_t>(epoch)));
   std::vector<OpenRecord> records;
   for (Bytes& wire : wires) records.push_back({.wire = wire});
   server.opener.open(records);

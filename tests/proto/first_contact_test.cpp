@@ -347,8 +347,7 @@ TEST(FirstContactV2, AsksForTheKeyAgainAndTakesItWithTheCookie) {
 TEST(FirstContactV2, PacketsThatComeAgainAndAgainLeaveNothingBehind) {
   Contact contact = v2_contact(with_v2());
   const SessionId cookie = contact.cookie_for(Opcode::control_hard_reset_client_v3, kEarlyNegotiationId);
-  const Bytes reset =
-      contact.packet(Opcode::control_hard_reset_client_v3, reset_body(), kEarlyNegotiationId);
+  const Bytes reset = contact.packet(Opcode::control_hard_reset_client_v3, reset_body(), kEarlyNegotiationId);
   const Bytes answer = contact.packet(Opcode::control_wkc_v1, answer_body(cookie), 0x0F000002);
   const auto repeat = [&](int times) {
     for (int i = 0; i < times; ++i) {

@@ -38,10 +38,11 @@ def relay_command(listen: str, to: str, *road: str) -> list[str]:
     return [sys.executable, _RELAY, "--listen", listen, "--to", to, *road]
 
 
-def ping(source: Namespace, address: str, *, count: int = 3, timeout: float = 10) -> float:
+def ping(source: Namespace, address: str, *, count: int = 3, timeout: float = 10, own_address: str = "") -> float:
     """Checks that echo requests are answered; returns the average round trip in milliseconds."""
     try:
-        text = source.run("ping", "-q", "-n", "-c", str(count), "-i", "0.02", "-w", str(int(timeout)), address)
+        text = source.run("ping", "-q", "-n", "-c", str(count), "-i", "0.02", "-w", str(int(timeout)),
+                          *(("-I", own_address) if own_address else ()), address)
     except RuntimeError as error:
         raise CheckFailed(f"no answer from {address}: {error}") from None
     return float(re.search(r"= [\d.]+/([\d.]+)/", text).group(1))

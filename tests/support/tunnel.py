@@ -28,6 +28,7 @@ class TunnelOptions:
     wire: bool = False
     server: list[str] = field(default_factory=list)  # more lines for the configuration of this side
     client: list[str] = field(default_factory=list)
+    without: tuple[str, ...] = ()  # beginnings of the usual lines to leave out
 
 
 @dataclass
@@ -64,13 +65,13 @@ def open_tunnel_over(lab: Lab, pki: Pki, server: tuple[Program, Namespace], clie
 def start_server(lab: Lab, pki: Pki, program: Program, namespace: Namespace, link: Link | None,
                  options: TunnelOptions) -> Process:
     """Starts the server on its end of `link`, or without one on all its addresses."""
-    config = lab.write("server.conf", "\n".join([
+    config = lab.write("server.conf", _text(options, [
         "dev tun", *([f"local {link.address(0, _family(options))}"] if link else []), f"port {PORT}",
         f"proto {_proto(options, '-server')}", "topology subnet",
         "server 10.8.0.0 255.255.255.0", "server-ipv6 fd00:8::/64", "keepalive 2 30",
         f"ca {pki.path('ca.crt')}", f"cert {pki.path('server.crt')}", f"key {pki.path('server.key')}", "dh none",
-        f"status {lab.directory / 'status'} 1", "status-version 2", *_shared(pki, program, options), *options.server,
-    ]) + "\n")
+        f"status {lab.directory / 'status'} 1", "status-version 2", *_shared(pki, program, options),
+    ], options.server))
     return lab.start(namespace, "server", program.command(config))
 
 
@@ -78,13 +79,18 @@ def start_client(lab: Lab, pki: Pki, program: Program, namespace: Namespace, lin
                  certificate: str = "client", name: str = "") -> Process:
     """Starts the client called `name`, by default like its certificate, at the other end of `link`."""
     name = name or certificate
-    config = lab.write(f"{name}.conf", "\n".join([
+    config = lab.write(f"{name}.conf", _text(options, [
         "client", "dev tun", f"proto {_proto(options, '-client')}",
         f"remote {link.address(0, _family(options))} {PORT}", "nobind", "remote-cert-tls server", "connect-retry 1 1",
         f"ca {pki.path('ca.crt')}", f"cert {pki.path(certificate + '.crt')}", f"key {pki.path(certificate + '.key')}",
-        *_shared(pki, program, options), *options.client,
-    ]) + "\n")
+        *_shared(pki, program, options),
+    ], options.client))
     return lab.start(namespace, name, program.command(config))
+
+
+def _text(options: TunnelOptions, usual: list[str], further: list[str]) -> str:
+    kept = [line for line in usual if not line.startswith(options.without)]
+    return "".join(line + "\n" for line in kept + further)
 
 
 def _shared(pki: Pki, program: Program, options: TunnelOptions) -> list[str]:

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "vpnd/config/finish.hpp"
 
 namespace vpnd::config {
@@ -12,7 +14,7 @@ class Checker {
 
   void run() {
     if (options_.mode == Mode::server) {
-      check_server_addresses();
+      if (!options_.point_to_point) check_server_addresses();
       check_server_files();
       check_server_passwords();
       check_server_compression();
@@ -31,11 +33,9 @@ class Checker {
  private:
   void check_server_addresses() {
     const AddressOptions& own = options_.tunnel.addresses;
-    if (own.topology != Topology::subnet)
-      fail(*draft_.topology, "topology", "not yet supported by vpnd on a server: use topology subnet");
     if (!own.local && !own.local_ipv6)
       return fail(whole(), "", "a server needs an address in the tunnel; write server NETWORK NETMASK");
-    if (!draft_.ifconfig) return;
+    if (!draft_.ifconfig || own.topology != Topology::subnet) return;
     const auto bits = tunio::prefix_length(*own.netmask_or_peer);
     if (!bits) return fail(*draft_.ifconfig, own.netmask_or_peer->format(), "must be a netmask on a server");
     const tunio::Prefix network{*own.local, *bits};
@@ -48,7 +48,16 @@ class Checker {
   void check_server_files() {
     const ServerOptions& server = options_.server;
     if (server.ccd_exclusive && server.client_config_dir.empty())
-      fail(where_of("ccd-exclusive"), "ccd-exclusive", "needs client-config-dir");
+      fail(where_of("ccd-exclusive"), "ccd-exclusive", "has no folder to look into; add client-config-dir");
+    const bool any_tcp =
+        std::any_of(server.listeners.begin(), server.listeners.end(),
+                    [](const Listener& listener) { return listener.protocol.transport == Transport::tcp; });
+    const bool has_v2_key = options_.link.control_wrap.kind == ControlWrapKind::tls_crypt_v2;
+    for (const char* name : {"tls-crypt-v2-verify", "tls-crypt-v2-max-age"})
+      if (const Diagnostic* word = has_v2_key ? nullptr : find_server_word(name))
+        fail(word->where, name, "needs tls-crypt-v2: other keys say nothing about a client");
+    if (server.port_share && !any_tcp)
+      fail(server.port_share->where, "port-share", "needs proto tcp-server, or a local with tcp");
     if (!server.pool_persistence) return;
     if (!server.pool && !server.pool_ipv6)
       fail(where_of("ifconfig-pool-persist"), "ifconfig-pool-persist",
@@ -83,13 +92,15 @@ class Checker {
 
   void check_client_authentication() {
     const TlsOptions& tls = options_.tls;
-    if (!tls.certificate && !tls.private_key && !options_.client.credentials)
+    if (!tls.certificate && !tls.private_key && !tls.pkcs12 && !options_.client.credentials)
       fail(whole(), "", "a client needs cert and key, or auth-user-pass");
   }
 
   void check_client_verification() {
     const TlsOptions& tls = options_.tls;
-    if (tls.ca && !tls.peer_purpose && !tls.expected_name && tls.peer_fingerprints.empty())
+    const bool told_apart = tls.peer_purpose || tls.expected_name || !tls.peer_fingerprints.empty() ||
+                            tls.key_usages || !tls.extended_key_usage.empty();
+    if ((tls.ca || tls.ca_directory) && !told_apart)
       draft_.warn(whole(), "",
                   "any certificate of the ca may pose as the server; add remote-cert-tls server");
     if (tls.peer_purpose == CertificatePurpose::client)
@@ -98,21 +109,33 @@ class Checker {
 
   void check_certificate() {
     const TlsOptions& tls = options_.tls;
-    if (tls.certificate && !tls.private_key) fail(tls.certificate->where, "cert", "needs key");
-    if (!tls.certificate && tls.private_key) fail(tls.private_key->where, "key", "needs cert");
+    if (tls.certificate && !tls.private_key && !tls.pkcs12)
+      fail(tls.certificate->where, "cert", "is of no use alone; add key");
+    if (!tls.certificate && tls.private_key && !tls.pkcs12)
+      fail(tls.private_key->where, "key", "is of no use alone; add cert");
     const bool server = options_.mode == Mode::server;
-    if (server && !tls.certificate && !tls.private_key) fail(whole(), "", "a server needs cert and key");
+    for (const auto* other : {&tls.certificate, &tls.private_key})
+      if (tls.pkcs12 && *other)
+        fail((*other)->where, other == &tls.certificate ? "cert" : "key",
+             "pkcs12 has it already; remove one");
+    if (server && !tls.certificate && !tls.private_key && !tls.pkcs12)
+      fail(whole(), "", "a server needs cert and key");
     const bool checks_peer = !server || tls.client_certificate != ClientCertificate::none;
-    if (checks_peer && !tls.ca && tls.peer_fingerprints.empty())
+    const bool has_ca = tls.ca || tls.ca_directory || tls.pkcs12;
+    if (checks_peer && !has_ca && tls.peer_fingerprints.empty())
       fail(whole(), "",
            fmt::format("no way to check the {}: add ca or peer-fingerprint", server ? "clients" : "server"));
-    if (tls.crl && !tls.ca) fail(tls.crl->where, "crl-verify", "needs ca: fingerprints cannot be revoked");
+    for (const auto* list : {&tls.crl, &tls.revoked_serials})
+      if (*list && !has_ca) fail((*list)->where, "crl-verify", "needs ca: fingerprints cannot be revoked");
+    if (!tls.issuer_hashes.empty() && !has_ca)
+      fail(whole(), "verify-hash", "needs ca: without it nobody has signed; use peer-fingerprint");
   }
 
   void check_tls() {
     const TlsOptions& tls = options_.tls;
     if (tls.version_max && *tls.version_max < tls.version_min)
-      fail(whole(), "tls-version-max", "lies below tls-version-min (1.2 unless given)");
+      fail(whole(), "tls-version-max",
+           "lies below tls-version-min; raise it, or lower that (1.2 unless given)");
   }
 
   void check_control_wrap(const ControlWrapOptions& wrap) {
@@ -130,6 +153,8 @@ class Checker {
         {"route-pre-down", &scripts.route_pre_down}};
     for (const auto& [name, command] : commands)
       if (*command) fail((*command)->where, name, "needs script-security 2");
+    if (const auto& verifier = options_.server.client_key_verifier)
+      fail(verifier->where, "tls-crypt-v2-verify", "needs script-security 2");
     if (const auto& verifier = options_.server.password_verifier)
       if (verifier->transfer == PasswordTransfer::via_file)
         fail(verifier->command.where, "auth-user-pass-verify", "needs script-security 2");

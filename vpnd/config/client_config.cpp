@@ -73,6 +73,10 @@ class ClientConfigReader {
       config.push_changes.push_back({PushChangeKind::remove, a[0], a.where()});
     } else if (a.name() == "push-reset") {
       config.push_changes.push_back({PushChangeKind::reset, {}, a.where()});
+    } else if (a.name() == "max-routes-per-client") {
+      config.max_networks = a.number<unsigned>(0, 1, 65536);
+    } else if (a.name() == "override-username") {
+      config.username = a[0];
     } else {
       take_ciphers(a);
     }

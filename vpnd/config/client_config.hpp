@@ -36,6 +36,8 @@ struct ClientConfig {
   std::vector<tunio::Prefix> networks;              // iroute and iroute-ipv6
   std::vector<PushChange> push_changes;             // in the order of the file
   std::optional<std::vector<std::string>> ciphers;  // data-ciphers, best first
+  std::optional<unsigned> max_networks;             // max-routes-per-client
+  std::optional<std::string> username;              // override-username
 };
 
 struct ParsedClientConfig {

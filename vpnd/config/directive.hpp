@@ -75,6 +75,7 @@ std::span<const Directive> tls_directives();
 std::span<const Directive> data_directives();
 std::span<const Directive> server_directives();
 std::span<const Directive> client_directives();
+std::span<const Directive> proxy_directives();
 std::span<const Directive> process_directives();
 std::span<const Directive> batching_directives();
 std::span<const Directive> unused_directives();

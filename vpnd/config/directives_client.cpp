@@ -23,6 +23,10 @@ void flag(const Arguments&, Draft& draft) {
   draft.options.client.*Member = true;
 }
 
+void proto_force(const Arguments& a, Draft& draft) {
+  draft.options.client.transport = a.choice<Transport>(0, {{"udp", Transport::udp}, {"tcp", Transport::tcp}});
+}
+
 void resolv_retry(const Arguments& a, Draft& draft) {
   draft.options.client.resolve_retry.reset();
   if (a[0] != "infinite") draft.options.client.resolve_retry = a.seconds(0, 0, 1000000000);
@@ -57,11 +61,18 @@ constexpr Directive kDirectives[] = {
     {"client", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, client,
      "", "be a client: tls-client and pull"},
     {"tls-client", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, tls_client,
-     "", "be the client of TLS; needs pull"},
+     "", "be the client of TLS; without pull: the end of two that connects"},
     {"pull", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, pull,
      "", "take options from the server"},
     {"remote-random", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, flag<&ClientOptions::random_order>,
      "", "try the remotes in random order"},
+    {"remote-random-hostname", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
+     flag<&ClientOptions::random_hostname>,
+     "", "put a random label in front of the names of remotes, past caches of DNS"},
+    {"proto-force", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, proto_force,
+     "udp|tcp", "leave out the remotes of the other protocol"},
+    {"tls-exit", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, flag<&ClientOptions::exit_on_tls_failure>,
+     "", "exit when a session fails instead of trying again"},
     {"resolv-retry", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, resolv_retry,
      "SECONDS|infinite", "how long to try to look up a name (infinite)"},
     {"connect-retry-max", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, connect_retry_max,

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kMaxSeconds =
     86400;  // OpenVPN 2.7 limits ping times to a day; no timer here needs more
+constexpr std::int64_t kMaxLimit = std::numeric_limits<std::int32_t>::max();  // of a session's time
 constexpr Contexts kLink = kAnywhere | kInConnection;
 constexpr Contexts kPushable = kAnywhere | kPushed;
 
@@ -139,6 +140,23 @@ void tun_mtu(const Arguments& a, Draft& draft) {
   link.tun_mtu_given = true;
 }
 
+void tun_mtu_max(const Arguments& a, Draft& draft) {
+  draft.link().link.tun_mtu_max = a.number<std::uint16_t>(0, 1500, 65535);
+}
+
+void max_packet_size(const Arguments& a, Draft& draft) {
+  draft.link().link.max_packet_size = a.number<std::uint16_t>(0, 154, 2048);
+}
+
+void inactive(const Arguments& a, Draft& draft) {
+  draft.options.limits.idle = a.seconds(0, 0, kMaxLimit);
+  draft.options.limits.idle_bytes = a.has(1) ? a.number<std::uint64_t>(1) : 0;
+}
+
+void session_timeout(const Arguments& a, Draft& draft) {
+  draft.options.limits.length = a.seconds(0, 0, kMaxLimit);
+}
+
 void link_mtu(const Arguments& a, Draft& draft) {
   draft.link().link.link_mtu = a.number<std::uint16_t>(0, 576, 65535);
 }
@@ -210,6 +228,14 @@ constexpr Directive kDirectives[] = {
      "SECONDS", "exit when nothing was heard for this long"},
     {"tun-mtu", kTopic, kWorks, kLink | kPushed, {1, 2}, Inline::no, tun_mtu,
      "BYTES", "MTU of the tunnel device (1500)"},
+    {"tun-mtu-max", kTopic, kWorks, kLink, {1, 1}, Inline::no, tun_mtu_max,
+     "BYTES", "client: the largest tun-mtu that a server may push (1600, or our tun-mtu)"},
+    {"max-packet-size", kTopic, kWorks, kLink, {1, 1}, Inline::no, max_packet_size,
+     "BYTES", "largest control packet, IP header included, 154 to 2048 (1250)"},
+    {"inactive", kTopic, kWorks, kPushable, {1, 2}, Inline::no, inactive,
+     "SECONDS [BYTES]", "end a session that carried less than this for so long; 0: never (0)"},
+    {"session-timeout", kTopic, kWorks, kPushable, {1, 1}, Inline::no, session_timeout,
+     "SECONDS", "end a session after this time; 0: never (0)"},
     {"link-mtu", kTopic, kWorks, kLink, {1, 1}, Inline::no, link_mtu,
      "BYTES", "largest outer packet, IP header included"},
     {"mssfix", kTopic, kWorks, kLink, {0, 2}, Inline::no, mssfix,

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "vpnd/config/directive.hpp"
 #include "vpnd/config/draft.hpp"
 #include "vpnd/config/values.hpp"
@@ -36,17 +34,19 @@ void cipher(const Arguments& a, Draft& draft) {
 }
 
 void auth(const Arguments& a, Draft& draft) {
-  static constexpr std::array<std::string_view, 6> kDigests = {"SHA1",   "SHA224", "SHA256",
-                                                               "SHA384", "SHA512", "none"};
   std::string_view word = a[0];
   constexpr std::string_view kOldPrefix = "RSA-";  // OpenSSL's names of before 1.1
   if (word.starts_with(kOldPrefix)) word.remove_prefix(kOldPrefix.size());
   std::string name;
   for (const char c : word)
     if (c != '-') name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  for (const std::string_view digest : kDigests) {
-    if (name != digest && word != digest && name != "NONE") continue;
-    draft.options.data.digest = name == "NONE" ? "none" : digest;
+  if (name == "NONE") {
+    draft.options.data.digest = "none";
+    return;
+  }
+  for (const std::string_view digest : digest_names()) {
+    if (name != digest) continue;
+    draft.options.data.digest = digest;
     return;
   }
   a.fail(a[0], "not a digest that vpnd has; it takes SHA1, SHA224, SHA256, SHA384, SHA512 or none");
@@ -61,6 +61,14 @@ void replay_window(const Arguments& a, Draft& draft) {
 
 void key_exporter(const Arguments& a, Draft& draft) {
   draft.options.data.key_exporter = a.choice<bool>(0, {{"on", true}, {"off", false}});
+}
+
+void data_epoch(const Arguments& a, Draft& draft) {
+  draft.options.data.epoch_format = a.choice<bool>(0, {{"on", true}, {"off", false}});
+}
+
+void force_exporter(const Arguments&, Draft& draft) {
+  draft.options.data.exporter_required = true;
 }
 
 void warn_of_framing_only(const Arguments& a, Draft& draft) {
@@ -106,6 +114,10 @@ constexpr Directive kDirectives[] = {
      "DIGEST", "digest of tls-auth (SHA1)"},
     {"key-exporter", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, key_exporter,
      "on|off", "derive data keys by the TLS exporter where the peer can (on); off: by the old PRF"},
+    {"data-epoch", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, data_epoch,
+     "on|off", "data packets in the epoch format of OpenVPN 2.7 where the peer can, without batches (on)"},
+    {"force-tls-key-material-export", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, force_exporter,
+     "", "refuse peers that cannot derive data keys by the TLS exporter"},
     {"replay-window", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, replay_window,
      "PACKETS [SECONDS]", "by how many packets one may come late (2048); the time is without effect"},
     {"compress", kTopic, kWorks, kAnywhere | kPushed, {0, 1}, Inline::no, compress,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "vpnd/config/base64.hpp"
 #include "vpnd/config/directive.hpp"
 #include "vpnd/config/draft.hpp"
 #include "vpnd/config/values.hpp"
@@ -32,10 +33,21 @@ void genkey(const Arguments& a, Draft& draft) {
   if (a.has(1)) key.output = a[1];
   if (a.has(2)) {
     if (key.type != tls_crypt_v2_client) a.fail(a[2], "only a tls-crypt-v2-client key carries metadata");
-    key.metadata = a[2];
+    const auto metadata = decode_base64(a[2]);
+    if (!metadata) a.fail(a[2], "metadata must be in base64");
+    key.metadata = *metadata;
   }
   draft.options.process.generate_key = std::move(key);
   draft.options.process.action = Action::generate_key;
+}
+
+void compat_mode(const Arguments& a, Draft& draft) {
+  // "2.4" or "2.4.0"
+  const std::string& version = a[0];
+  const bool known = version.size() >= 3 && version.starts_with("2.") && version[2] >= '0' &&
+                     version[2] <= '9' && (version.size() == 3 || version[3] == '.');
+  if (!known) a.fail(version, "not a version of OpenVPN such as 2.4.0");
+  draft.compat_mode = CompatMode{static_cast<unsigned>(version[2] - '0'), a.where()};
 }
 
 void cd(const Arguments& a, Draft& draft) {
@@ -49,6 +61,21 @@ void user(const Arguments& a, Draft& draft) {
 }
 void group(const Arguments& a, Draft& draft) {
   draft.options.process.group = a[0];
+}
+void mlock(const Arguments&, Draft& draft) {
+  draft.options.process.lock_memory = true;
+}
+void chroot(const Arguments& a, Draft& draft) {
+  draft.options.process.root = a[0];
+}
+void setcon(const Arguments& a, Draft& draft) {
+  draft.options.process.security_context = a[0];
+}
+void machine_readable_output(const Arguments&, Draft& draft) {
+  draft.options.log.machine_readable = true;
+}
+void errors_to_stderr(const Arguments&, Draft& draft) {
+  draft.options.log.errors_to_stderr = true;
 }
 void nice(const Arguments& a, Draft& draft) {
   draft.options.process.nice = a.number<int>(0, -20, 19);
@@ -122,6 +149,22 @@ constexpr Directive kDirectives[] = {
      "", "print the version, and exit"},
     {"capabilities", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_capabilities>,
      "", "say what kernel, CPU and libraries offer and what would be used of it, and exit"},
+    {"show-ciphers", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_ciphers>,
+     "", "list the ciphers of the data channel, and exit"},
+    {"show-digests", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_digests>,
+     "", "list the digests of tls-auth, and exit"},
+    {"show-tls", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_tls>,
+     "", "list the suites of TLS, best first, and exit"},
+    {"show-groups", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_groups>,
+     "", "list the groups for the key exchange of TLS, and exit"},
+    {"show-curves", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_groups>,
+     "", "old name of show-groups"},
+    {"mktun", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::make_device>,
+     "", "make the device of --dev, owned by --user and --group, that stays after our end, and exit"},
+    {"rmtun", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::remove_device>,
+     "", "remove such a device, and exit"},
+    {"list-directives", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::list_directives>,
+     "", "print what is done with each directive of OpenVPN, as Markdown, and exit"},
     {"help", kTopic, kWorks, kOnCommandLine, {0, 0}, Inline::no, action<Action::show_help>,
      "", "print this, and exit"},
     {"ignore-unknown-option", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, handled_by_interpreter,
@@ -130,10 +173,18 @@ constexpr Directive kDirectives[] = {
      "NAME [VALUE]", "a variable for scripts; \"setenv opt\" in front of a directive lets it be unknown"},
     {"setenv-safe", kTopic, kWorks, kAnywhere | kPushed, {1, 2}, Inline::no, setenv,
      "NAME [VALUE]", "the variable OPENVPN_NAME for scripts"},
+    {"compat-mode", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, compat_mode,
+     "VERSION", "defaults of that version of OpenVPN: below 2.7 topology net30, below 2.6 TLS 1.0 and cipher"},
     {"cd", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, cd,
      "DIR", "files are looked for from here"},
     {"daemon", kTopic, kWorks, kAnywhere, {0, 1}, Inline::no, daemonize,
      "[NAME]", "go to the background, log to syslog"},
+    {"chroot", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, chroot,
+     "DIR", "make this directory the root once everything is set up; paths used later are inside it"},
+    {"setcon", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, setcon,
+     "CONTEXT", "enter this SELinux context once everything is set up"},
+    {"mlock", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, mlock,
+     "", "keep all memory out of the swap space"},
     {"writepid", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, writepid,
      "FILE", "write the process id"},
     {"user", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, user,
@@ -154,6 +205,10 @@ constexpr Directive kDirectives[] = {
      "[NAME]", "log to syslog"},
     {"suppress-timestamps", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, suppress_timestamps,
      "", "log without time"},
+    {"machine-readable-output", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, machine_readable_output,
+     "", "log lines begin with the seconds since 1970 and OpenVPN's flags in hexadecimal"},
+    {"errors-to-stderr", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, errors_to_stderr,
+     "", "errors go to standard error, unless the log goes to a file or to syslog"},
     {"status", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, status,
      "FILE [SECONDS]", "write the state to a file (every 60)"},
     {"status-version", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, status_version,

@@ -15,11 +15,8 @@ constexpr std::int64_t kMaxSeconds = 86400;
 constexpr unsigned kMaxPeerIds = 0xFFFFFF;  // 24 bits, the last one stands for "none"
 
 void mode(const Arguments& a, Draft& draft) {
-  if (a[0] == "p2p")
-    a.fail(a[0],
-           "point-to-point mode is not yet supported by vpnd: make one end a server, the other a client");
-  a.choice<int>(0, {{"server", 0}});
-  draft.mode_server = a.where();
+  draft.mode_server.reset();
+  if (a.choice<bool>(0, {{"server", true}, {"p2p", false}})) draft.mode_server = a.where();
 }
 
 void tls_server(const Arguments& a, Draft& draft) {
@@ -88,6 +85,10 @@ void max_clients(const Arguments& a, Draft& draft) {
   draft.options.server.max_clients = a.number<unsigned>(0, 1, kMaxPeerIds);
 }
 
+void max_routes_per_client(const Arguments& a, Draft& draft) {
+  draft.options.server.max_routes_per_client = a.number<unsigned>(0, 1, 65536);
+}
+
 Frequency frequency(const Arguments& a) {
   return {a.number<unsigned>(0, 1, 1000000), a.seconds(1, 1, kMaxSeconds)};
 }
@@ -100,6 +101,19 @@ void connect_freq_initial(const Arguments& a, Draft& draft) {
 
 void tcp_queue_limit(const Arguments& a, Draft& draft) {
   draft.options.server.tcp_queue_limit_packets = a.number<unsigned>(0, 1, 65536);
+}
+
+void port_share(const Arguments& a, Draft& draft) {
+  if (a.has(2)) a.fail(a[2], "vpnd writes no files about connections that it passes on; leave it out");
+  draft.options.server.port_share = PortShareTarget{a[0], a.port(1), a.where()};
+}
+
+void tls_crypt_v2_verify(const Arguments& a, Draft& draft) {
+  draft.options.server.client_key_verifier = read_command(a, 0);
+}
+
+void tls_crypt_v2_max_age(const Arguments& a, Draft& draft) {
+  draft.options.server.client_key_age = std::chrono::days{a.number<std::uint16_t>(0, 1)};
 }
 
 void verify_client_cert(const Arguments& a, Draft& draft) {
@@ -128,9 +142,9 @@ constexpr Directive kDirectives[] = {
     {"server-ipv6", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, server_ipv6,
      "NETWORK/BITS", "the same for IPv6"},
     {"mode", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, mode,
-     "server", "be a server, without what else server does"},
+     "server|p2p", "be a server, without what else server does; or one of two ends (p2p)"},
     {"tls-server", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, tls_server,
-     "", "be the server of TLS; needs mode server"},
+     "", "be the server of TLS; without mode server: the end of two that listens"},
     {"ifconfig-pool", kTopic, kWorks, kAnywhere, {2, 3}, Inline::no, ifconfig_pool,
      "FIRST LAST [NETMASK]", "addresses for clients"},
     {"ifconfig-ipv6-pool", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, ifconfig_ipv6_pool,
@@ -150,12 +164,21 @@ constexpr Directive kDirectives[] = {
      "", "let several clients use one certificate"},
     {"max-clients", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, max_clients,
      "N", "most clients at a time (1024)"},
+    {"max-routes-per-client", kTopic, kWorks, kAnywhere | kInClientConfig, {1, 1}, Inline::no,
+     max_routes_per_client,
+     "N", "most networks behind one client (256)"},
     {"connect-freq", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, connect_freq,
      "N SECONDS", "most new clients in this time"},
     {"connect-freq-initial", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, connect_freq_initial,
      "N SECONDS", "most first packets answered in this time (100 10)"},
+    {"port-share", kTopic, kWorks, kAnywhere, {2, 3}, Inline::no, port_share,
+     "HOST PORT", "pass TCP connections that are not OpenVPN's on to this server"},
     {"tcp-queue-limit", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tcp_queue_limit,
      "PACKETS", "most packets waiting for one TCP client (64)"},
+    {"tls-crypt-v2-verify", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tls_crypt_v2_verify,
+     "COMMAND", "ask this program about each tls-crypt-v2 client key"},
+    {"tls-crypt-v2-max-age", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tls_crypt_v2_max_age,
+     "DAYS", "refuse tls-crypt-v2 client keys that are older, or do not tell their age"},
     {"verify-client-cert", kTopic, kWorks, kAnywhere, {0, 1}, Inline::no, verify_client_cert,
      "none|optional|require", "whether clients need a certificate (require)"},
     {"auth-user-pass-verify", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, auth_user_pass_verify,
@@ -178,6 +201,8 @@ constexpr Directive kDirectives[] = {
      "", "client file: forget the options pushed so far"},
     {"push-remove", kTopic, kWorks, kInClientConfig, {1, 1}, Inline::no, nullptr,
      "BEGINNING", "client file: forget pushed options that begin so"},
+    {"override-username", kTopic, kWorks, kInClientConfig, {1, 1}, Inline::no, nullptr,
+     "NAME", "client file: the user name to know the client by from here on"},
     {"disable", kTopic, kWorks, kInClientConfig, {0, 0}, Inline::no, nullptr,
      "", "client file: refuse the client"},
 };

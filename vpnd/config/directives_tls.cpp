@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "vpnd/config/directive.hpp"
 #include "vpnd/config/draft.hpp"
@@ -23,12 +24,12 @@ void dh(const Arguments&, Draft&) {
 }  // Key exchange is always ECDHE: neither the file nor "none" changes anything.
 
 void crl_verify(const Arguments& a, Draft& draft) {
-  if (a.has(1)) {
-    a.choice<int>(1, {{"dir", 0}});
-    a.fail(a[1],
-           "a directory of revoked serial numbers is not yet supported by vpnd; give the CRL as a file");
+  if (!a.has(1)) {
+    draft.options.tls.crl = a.material();
+    return;
   }
-  draft.options.tls.crl = a.material();
+  a.choice<int>(1, {{"dir", 0}});
+  draft.options.tls.revoked_serials = a.material();
 }
 
 void askpass(const Arguments& a, Draft& draft) {
@@ -36,17 +37,83 @@ void askpass(const Arguments& a, Draft& draft) {
   draft.options.tls.ask_key_password = !a.has(0);
 }
 
-// "AB:CD:…", 32 bytes → 64 lower-case digits.
-void add_fingerprint(const Arguments& a, std::string_view word, TlsOptions& tls) {
+// "AB:CD:…" → lower-case digits; empty if it is not that, or not so many bytes.
+std::string read_digest(std::string_view word, std::size_t bytes) {
   std::string digits;
-  bool good = word.size() == 95;
+  bool good = word.size() == 3 * bytes - 1;
   for (std::size_t i = 0; good && i < word.size(); ++i) {
     const auto c = static_cast<unsigned char>(word[i]);
     good = i % 3 == 2 ? c == ':' : std::isxdigit(c) != 0;
     if (good && i % 3 != 2) digits += static_cast<char>(std::tolower(c));
   }
-  if (!good) a.fail(word, "not a SHA-256 fingerprint: 32 pairs of hexadecimal digits with ':' between them");
+  return good ? digits : std::string();
+}
+
+constexpr std::size_t kSha1 = 20;
+constexpr std::size_t kSha256 = 32;
+
+void add_fingerprint(const Arguments& a, std::string_view word, TlsOptions& tls) {
+  std::string digits = read_digest(word, kSha256);
+  if (digits.empty())
+    a.fail(word, "not a SHA-256 fingerprint: 32 pairs of hexadecimal digits with ':' between them");
   tls.peer_fingerprints.push_back(std::move(digits));
+}
+
+void add_issuer_hash(const Arguments& a, std::string_view word, std::size_t bytes, TlsOptions& tls) {
+  std::string digits = read_digest(word, bytes);
+  if (digits.empty())
+    a.fail(word, bytes == kSha1
+                     ? "not a SHA-1 fingerprint: 20 pairs of hexadecimal digits with ':' between them; write "
+                       "SHA256 behind one of 32"
+                     : "not a SHA-256 fingerprint: 32 pairs of hexadecimal digits with ':' between them");
+  tls.issuer_hashes.push_back(std::move(digits));
+}
+
+// SHA-1 unless it says otherwise, as in OpenVPN; in a block each line by its length.
+void verify_hash(const Arguments& a, Draft& draft) {
+  TlsOptions& tls = draft.options.tls;
+  if (!a.is_inline()) {
+    const auto bytes = a.has(1) ? a.choice<std::size_t>(1, {{"SHA1", kSha1}, {"SHA256", kSha256}}) : kSha1;
+    return add_issuer_hash(a, a[0], bytes, tls);
+  }
+  const Material block = a.material();
+  StatementReader lines(block.content.expose(), a.where().source, a.where().line + 1);
+  while (const auto line = lines.next()) {
+    const std::string& word = line->words.front();
+    add_issuer_hash(Arguments(*line), word, word.size() < 3 * kSha256 - 1 ? kSha1 : kSha256, tls);
+  }
+}
+
+// All small letters mean an attribute's short name in capitals, as in OpenVPN.
+void x509_username_field(const Arguments& a, Draft& draft) {
+  draft.options.tls.name_fields.clear();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::string field = a[i];
+    const bool small = std::all_of(field.begin(), field.end(), [](unsigned char c) {
+      return std::islower(c) != 0 || std::isdigit(c) != 0;
+    });
+    if (small)
+      std::transform(field.begin(), field.end(), field.begin(),
+                     [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    draft.options.tls.name_fields.push_back(std::move(field));
+  }
+}
+
+void remote_cert_ku(const Arguments& a, Draft& draft) {
+  std::vector<unsigned> usages;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    unsigned bits = 0;
+    const std::string& word = a[i];
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), bits, 16);
+    if (error != std::errc{} || end != word.data() + word.size() || bits > 0xffff)
+      a.fail(word, "not a key usage in hexadecimal such as a0");
+    usages.push_back(bits);
+  }
+  draft.options.tls.key_usages = std::move(usages);
+}
+
+void remote_cert_eku(const Arguments& a, Draft& draft) {
+  draft.options.tls.extended_key_usage = a.joined();
 }
 
 void peer_fingerprint(const Arguments& a, Draft& draft) {
@@ -115,6 +182,7 @@ TlsVersion version(const Arguments& a) {
 void tls_version_min(const Arguments& a, Draft& draft) {
   if (a.has(1)) a.choice<int>(1, {{"or-highest", 0}});
   draft.options.tls.version_min = version(a);
+  draft.tls_version_min = a.where();
 }
 
 void tls_version_max(const Arguments& a, Draft& draft) {
@@ -166,8 +234,20 @@ constexpr Directive kDirectives[] = {
      "FILE", "intermediate certificates to send along"},
     {"dh", kTopic, kWorks, kAnywhere, {1, 1}, Inline::yes, dh,
      "FILE|none", "accepted and not read: ECDHE is always used"},
+    {"capath", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, material<&TlsOptions::ca_directory>,
+     "DIR", "authorities and revocation lists, named by hash as openssl rehash does"},
+    {"pkcs12", kTopic, kWorks, kAnywhere, {1, 1}, Inline::yes, material<&TlsOptions::pkcs12>,
+     "FILE", "our certificate and key, and the authority if there is no ca, in one file; inline in base64"},
     {"crl-verify", kTopic, kWorks, kAnywhere, {1, 2}, Inline::yes, crl_verify,
-     "FILE", "revoked certificates; read again when the file changes"},
+     "FILE|DIR dir", "revoked certificates; read again when the file changes; dir: files named by serial number"},
+    {"verify-hash", kTopic, kWorks, kAnywhere, {1, 2}, Inline::yes, verify_hash,
+     "AB:CD:… [SHA1|SHA256]", "fingerprint of the certificate that signed the peer's (SHA1)"},
+    {"x509-username-field", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, x509_username_field,
+     "FIELD…", "what of a certificate is its name: CN, emailAddress, ext:subjectAltName, serialNumber (CN)"},
+    {"remote-cert-ku", kTopic, kWorks, kAnywhere, {0, kAnyNumber}, Inline::no, remote_cert_ku,
+     "[BITS…]", "key usages, in hexadecimal, one of which the peer's certificate must have"},
+    {"remote-cert-eku", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, remote_cert_eku,
+     "OID", "extended key usage that the peer's certificate must have"},
     {"askpass", kTopic, kWorks, kAnywhere, {0, 1}, Inline::no, askpass,
      "[FILE]", "password of the private key"},
     {"peer-fingerprint", kTopic, kWorks, kAnywhere, {1, 1}, Inline::yes, peer_fingerprint,

@@ -13,12 +13,12 @@ constexpr Contexts kPushable = kAnywhere | kPushed;
 void check_device_kind(const Arguments& a, std::string_view kind) {
   if (kind == "tap")
     a.fail(a[0], "vpnd carries IP packets only, no Ethernet frames; use dev tun on both ends");
-  if (kind == "null") a.fail(a[0], "vpnd needs a tun device; use dev tun");
 }
 
 void dev(const Arguments& a, Draft& draft) {
   constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ without the NUL
   const std::string& name = a[0];
+  draft.options.tunnel.is_null = name == "null";
   check_device_kind(a, name.starts_with("tap") ? "tap" : std::string_view(name));
   if (name.empty() || name.size() > kMaxInterfaceName || name.find_first_of("/ %") != std::string::npos)
     a.fail(name, "not a name for a network interface: 15 characters at most, no '/', blank or '%'");
@@ -78,6 +78,14 @@ void route_metric(const Arguments& a, Draft& draft) {
   draft.options.tunnel.routing.route_metric = a.number<std::uint32_t>(0, 0, 0x7fffffff);
 }
 
+void route_ipv6_gateway(const Arguments& a, Draft& draft) {
+  draft.options.tunnel.routing.route_gateway_ipv6 = a.ipv6(0);
+}
+
+void route_table(const Arguments& a, Draft& draft) {
+  draft.options.tunnel.routing.table = a.number<std::uint32_t>(0, 1);
+}
+
 void redirect(const Arguments& a, Draft& draft) {
   read_redirect_flags(a, draft.options.tunnel.routing.redirect_gateway);
 }
@@ -108,15 +116,15 @@ constexpr Verdict kWorks = Verdict::works;
 // clang-format off
 constexpr Directive kDirectives[] = {
     {"dev", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, dev,
-     "tun|tunN|NAME", "the tunnel device (tun)"},
+     "tun|tunN|NAME|null", "the tunnel device (tun); null: none, for tests"},
     {"dev-type", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, dev_type,
      "tun", "for a dev whose name does not say it"},
     {"dev-node", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, dev_node,
      "PATH", "clone device (/dev/net/tun)"},
     {"topology", kTopic, kWorks, kPushable, {1, 1}, Inline::no, topology,
-     "subnet|net30|p2p", "how addresses are given; a server has subnet only"},
+     "subnet|net30|p2p", "how addresses are given (subnet; a client that is told nothing: net30)"},
     {"ifconfig", kTopic, kWorks, kPushable, {2, 2}, Inline::no, ifconfig,
-     "ADDRESS NETMASK", "our address in the tunnel"},
+     "ADDRESS NETMASK|PEER", "our address in the tunnel; with net30 and p2p also that of the other end"},
     {"ifconfig-ipv6", kTopic, kWorks, kPushable, {1, 2}, Inline::no, ifconfig_ipv6,
      "ADDRESS/BITS [PEER]", "our IPv6 address in the tunnel"},
     {"ifconfig-noexec", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, ifconfig_noexec,
@@ -129,6 +137,10 @@ constexpr Directive kDirectives[] = {
      "ADDRESS|dhcp", "gateway for routes without one"},
     {"route-metric", kTopic, kWorks, kPushable, {1, 1}, Inline::no, route_metric,
      "N", "metric for routes without one"},
+    {"route-ipv6-gateway", kTopic, kWorks, kPushable, {1, 1}, Inline::no, route_ipv6_gateway,
+     "ADDRESS", "gateway for IPv6 routes without one"},
+    {"route-table", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, route_table,
+     "N", "the kernel's table that routes are set in (254, main)"},
     {"route-noexec", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, route_noexec,
      "", "leave the routes to the route-up script"},
     {"redirect-gateway", kTopic, kWorks, kPushable, {0, kAnyNumber}, Inline::no, redirect,

@@ -44,6 +44,8 @@ struct LinkDraft {
   std::optional<ControlWrapOptions> tls_crypt;
   std::optional<ControlWrapOptions> tls_crypt_v2;
   std::optional<unsigned> key_direction;
+  std::optional<ProxyOptions> http_proxy;  // without a host: only words about one were read
+  std::optional<ProxyOptions> socks_proxy;
   bool mssfix_given = false;
   std::vector<RemoteWords> remotes;
   Location where;  // the block
@@ -63,6 +65,12 @@ struct ServerIpv6Macro {
 struct KeepaliveMacro {
   std::chrono::seconds ping{0};
   std::chrono::seconds restart{0};
+  Location where;
+};
+
+// The version whose defaults are wanted: 2.MINOR.
+struct CompatMode {
+  unsigned minor = 0;
   Location where;
 };
 
@@ -90,6 +98,8 @@ struct Draft {
   std::optional<Location> ifconfig_pool;
   std::optional<Location> ifconfig_ipv6_pool;
   std::optional<Location> topology;
+  std::optional<CompatMode> compat_mode;
+  std::optional<Location> tls_version_min;
   std::optional<Location> verify_client_cert;
   std::optional<Material> auth_user_pass;  // empty path and content: ask
 

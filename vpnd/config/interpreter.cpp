@@ -22,7 +22,9 @@ std::string why_not_here(const Directive& directive, Contexts context) {
 
 std::string unknown(std::string_view name) {
   const std::string_view near = suggestion(name);
-  return near.empty() ? "unknown directive" : fmt::format("unknown directive; did you mean \"{}\"?", near);
+  if (near.empty())
+    return fmt::format("unknown directive; remove it, or let it pass with ignore-unknown-option {}", name);
+  return fmt::format("unknown directive; did you mean \"{}\"?", near);
 }
 
 void check_place(const Directive& directive, const Statement& statement, Contexts context) {

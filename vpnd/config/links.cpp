@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "vpnd/config/finish.hpp"
 
 namespace vpnd::config {
@@ -31,7 +33,11 @@ class LinkResolver {
     for (const ListenerWords& words : draft_.listeners)
       listeners.push_back({words.host, words.port.value_or(port), words.protocol.value_or(link.protocol),
                            draft_.bind_ipv6_only, words.where});
-    drop_exit_notice_over_tcp(draft_.options.link, listeners.front().protocol.transport, draft_.common.where);
+    const bool any_udp = std::any_of(listeners.begin(), listeners.end(), [](const Listener& listener) {
+      return listener.protocol.transport == Transport::udp;
+    });
+    drop_exit_notice_over_tcp(draft_.options.link, any_udp ? Transport::udp : Transport::tcp,
+                              draft_.common.where);
   }
 
   void resolve_remotes() {
@@ -45,14 +51,24 @@ class LinkResolver {
     }
     for (const LinkDraft& block : draft_.blocks) {
       if (block.remotes.empty()) {
-        faults_.push_back({block.where, "<connection>", "the block has no remote"});
+        faults_.push_back({block.where, "<connection>", "the block has no remote; add remote HOST PORT"});
       } else {
         remotes.push_back(remote(block.remotes.front(), block));
       }
     }
+    leave_out_other_protocols();
     if (remotes.empty() && faults_.empty())
       faults_.push_back(
           {{draft_.source, 0}, "", "a client needs a server to connect to; add remote HOST PORT"});
+  }
+
+  void leave_out_other_protocols() {
+    ClientOptions& client = draft_.options.client;
+    if (!client.transport || client.remotes.empty()) return;
+    std::erase_if(client.remotes,
+                  [&](const Remote& remote) { return remote.protocol.transport != *client.transport; });
+    if (client.remotes.empty())
+      faults_.push_back({{draft_.source, 0}, "proto-force", "leaves no remote; remove it, or add one"});
   }
 
   void take_local_address() {
@@ -83,6 +99,7 @@ class LinkResolver {
       faults_.push_back(
           {from.protocol_where, "proto", "a client reaches its server with tcp-client, or tcp"});
     result.link = resolved(from, result.protocol.transport);
+    result.link.proxy = proxy(from, result.protocol.transport);
     drop_exit_notice_over_tcp(result.link, result.protocol.transport, words.where);
     return result;
   }
@@ -95,6 +112,19 @@ class LinkResolver {
     const bool own_wrap = from.tls_auth || from.tls_crypt || from.tls_crypt_v2;
     link.control_wrap = control_wrap(own_wrap ? from : draft_.common);
     return link;
+  }
+
+  std::optional<ProxyOptions> proxy(const LinkDraft& from, Transport transport) {
+    const auto& http = from.http_proxy;
+    const auto& socks = from.socks_proxy;
+    if (http && http->host.empty())
+      add_once({{draft_.source, 0}, "http-proxy-option", "there is no http-proxy; add it, or remove this"});
+    if (http && socks) add_once({socks->where, "socks-proxy", "cannot go with http-proxy; keep one"});
+    const auto& wanted = http ? http : socks;
+    if (wanted && transport == Transport::udp)
+      add_once({wanted->where, http ? "http-proxy" : "socks-proxy",
+                "carries TCP only; write proto tcp-client, or tcp behind the port of remote"});
+    return wanted;
   }
 
   void resolve_binding(const LinkDraft& from, Transport transport, LocalBinding& local) {

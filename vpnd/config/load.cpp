@@ -25,6 +25,32 @@ void prepare_key_generation(Draft& draft, const ReadFile& read_file) {
   if (key.type == KeyType::tls_crypt_v2_client) key.server_key = draft.options.link.control_wrap.key;
 }
 
+// What is asked about vpnd itself is answered whatever else stands on the command line.
+bool tells_of_itself(Action action) {
+  return action == Action::show_help || action == Action::show_version || action == Action::list_directives;
+}
+
+bool needs_no_role(Action action) {
+  switch (action) {
+    case Action::show_capabilities:
+    case Action::show_ciphers:
+    case Action::show_digests:
+    case Action::show_tls:
+    case Action::show_groups:
+    case Action::make_device:
+    case Action::remove_device:
+      return true;
+    case Action::run:
+    case Action::show_help:
+    case Action::show_version:
+    case Action::list_directives:
+    case Action::check_config:
+    case Action::generate_key:
+      return false;
+  }
+  return false;
+}
+
 // For a child that runs in the background: relative paths must not depend on where it goes.
 void make_directory_absolute(std::filesystem::path& directory) {
   if (!directory.empty()) directory = std::filesystem::absolute(directory);
@@ -69,9 +95,9 @@ Loaded load(std::span<const std::string> arguments, const ReadFile& read_file) {
   interpreter.run_command_line(arguments);
 
   const Action action = draft.options.process.action;
-  if (action == Action::show_help || action == Action::show_version) return {std::move(draft.options), {}};
+  if (tells_of_itself(action)) return {std::move(draft.options), {}};
   throw_if_any(interpreter.errors());
-  if (action == Action::show_capabilities) return {std::move(draft.options), {}};
+  if (needs_no_role(action)) return {std::move(draft.options), {}};
 
   make_directory_absolute(draft.options.process.directory);
   if (action == Action::generate_key) {
@@ -89,11 +115,11 @@ Loaded load(std::span<const std::string> arguments, const ReadFile& read_file) {
 std::string check_report(const Loaded& loaded) {
   std::string report = "configuration can be used: ";
   if (loaded.options.mode == Mode::server) {
-    report += "a server at";
+    report += loaded.options.point_to_point ? "one of two ends, listening at" : "a server at";
     for (const Listener& listener : loaded.options.server.listeners)
       report += fmt::format("\n  {}", describe(listener));
   } else {
-    report += "a client of";
+    report += loaded.options.point_to_point ? "one of two ends, connecting to" : "a client of";
     for (const Remote& remote : loaded.options.client.remotes)
       report += fmt::format("\n  {}", describe(remote));
   }

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <system_error>
 
+#include "vpnd/config/base64.hpp"
 #include "vpnd/config/finish.hpp"
 
 namespace vpnd::config {
@@ -20,8 +22,14 @@ class MaterialReader {
     for (auto* pem : {&tls.ca, &tls.certificate, &tls.private_key, &tls.extra_certificates, &tls.crl})
       if (*pem) read_pem(**pem);
     if (tls.key_password) read(*tls.key_password);
+    for (auto* directory : {&tls.ca_directory, &tls.revoked_serials})
+      if (*directory) resolve((*directory)->path);
+    if (tls.pkcs12) read_pkcs12(*tls.pkcs12);
     read_wrap(options.link.control_wrap);
-    for (Remote& remote : options.client.remotes) read_wrap(remote.link.control_wrap);
+    for (Remote& remote : options.client.remotes) {
+      read_wrap(remote.link.control_wrap);
+      if (remote.link.proxy) read_proxy_credentials(*remote.link.proxy);
+    }
     if (draft_.auth_user_pass) read_credentials(*draft_.auth_user_pass);
     throw_if_any(std::move(faults_));
   }
@@ -63,6 +71,19 @@ class MaterialReader {
       fail(material, written, "holds no PEM text (-----BEGIN …)");
   }
 
+  // Binary in a file, base64 in a block.
+  void read_pkcs12(Material& material) {
+    if (!material.is_inline()) {
+      read(material);
+      return;
+    }
+    std::string text = material.content.expose();
+    std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
+    auto bytes = decode_base64(text);
+    if (!bytes) return fail(material, "<pkcs12>", "not base64");
+    material.content = SensitiveText(std::move(*bytes));
+  }
+
   void read_wrap(ControlWrapOptions& wrap) {
     if (wrap.kind != ControlWrapKind::none) read_pem(wrap.key);
   }
@@ -82,6 +103,19 @@ class MaterialReader {
       if (!password.empty()) credentials.password = SensitiveText(std::move(password));
     }
     draft_.options.client.credentials = std::move(credentials);
+  }
+
+  void read_proxy_credentials(ProxyOptions& proxy) {
+    if (!proxy.credentials_file) return;
+    Material& material = *proxy.credentials_file;
+    const std::string written = material.path;
+    if (!read(material)) return;
+    std::string_view rest = material.content.expose();
+    std::string username(take_line(rest));
+    std::string password(take_line(rest));
+    if (username.empty() || password.empty())
+      return fail(material, written, "needs the user name in the first line and the password in the second");
+    proxy.credentials = ProxyCredentials{std::move(username), SensitiveText(std::move(password))};
   }
 
   static std::string_view take_line(std::string_view& rest) {

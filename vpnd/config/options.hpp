@@ -16,10 +16,12 @@ namespace vpnd::config {
 enum class Mode : std::uint8_t { client, server };
 
 struct Options {
-  Mode mode = Mode::client;
-  LinkOptions link;  // for a server; a client reads Remote::link
+  Mode mode = Mode::client;     // in point-to-point mode: who is which end of TLS
+  bool point_to_point = false;  // two ends, each with its own addresses; nothing is pushed
+  LinkOptions link;             // for a server; a client reads Remote::link
   SocketOptions socket;
   KeepaliveOptions keepalive;  // of this side; what a server tells its clients stands in server.push
+  SessionLimits limits;
   TunnelOptions tunnel;
   TlsOptions tls;
   RenewalOptions renewal;

@@ -19,6 +19,13 @@ enum class Action : std::uint8_t {
   show_help,
   show_version,
   show_capabilities,
+  list_directives,
+  show_ciphers,
+  show_digests,
+  show_tls,
+  show_groups,
+  make_device,
+  remove_device,
   check_config,
   generate_key
 };
@@ -34,7 +41,7 @@ enum class KeyType : std::uint8_t {
 struct GenerateKey {
   KeyType type = KeyType::tls_auth;    // `secret` and `tls-auth` are the same 2048 bits
   std::filesystem::path output;        // empty: standard output
-  std::string metadata;                // tls_crypt_v2_client: base64, may be empty
+  std::string metadata;                // tls_crypt_v2_client: bytes, may be empty
   std::optional<Material> server_key;  // tls_crypt_v2_client: the key given with --tls-crypt-v2
 };
 
@@ -50,6 +57,8 @@ struct LogOptions {
   bool append = false;
   std::optional<std::string> syslog;  // the name to use
   bool timestamps = true;
+  bool machine_readable = false;  // time as seconds since 1970, and flags
+  bool errors_to_stderr = false;  // unless the log goes to a file or to syslog
   std::optional<StatusFile> status;
   unsigned status_version = 1;  // 1, 2 or 3
 };
@@ -104,6 +113,9 @@ struct ProcessOptions {
   std::string user;  // empty: stay who we are
   std::string group;
   std::optional<int> nice;
+  bool lock_memory = false;      // mlock
+  std::filesystem::path root;    // chroot; empty: the host's
+  std::string security_context;  // setcon; empty: as started
 };
 
 }  // namespace vpnd::config

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "vpnd/config/base64.hpp"
 #include "vpnd/config/directive.hpp"
@@ -14,9 +15,9 @@ namespace vpnd::config {
 namespace {
 
 constexpr std::int64_t kMaxSeconds = 86400;
-constexpr std::size_t kMaxRoutes = 4096;       // a server that needs more should push a shorter prefix
-constexpr std::size_t kMaxTexts = 128;         // DNS settings, variables
-constexpr std::uint16_t kAnnouncedMtu = 1600;  // as OpenVPN
+constexpr std::int64_t kMaxLimit = std::numeric_limits<std::int32_t>::max();
+constexpr std::size_t kMaxRoutes = 4096;  // a server that needs more should push a shorter prefix
+constexpr std::size_t kMaxTexts = 128;    // DNS settings, variables
 constexpr std::uint32_t kNoPeerId = 0xFFFFFF;
 constexpr std::size_t kMaxSocketBuffer = std::size_t{1} << 30;
 
@@ -104,6 +105,19 @@ void ping_timeout(const Arguments& a, const Options&, Pushed& pushed) {
   pushed.timeout_action = a.name() == "ping-exit" ? TimeoutAction::exit : TimeoutAction::restart;
 }
 
+void inactive(const Arguments& a, const Options&, Pushed& pushed) {
+  const auto time = a.seconds(0, 0, kMaxLimit);
+  pushed.idle.emplace(time, a.has(1) ? a.number<std::uint64_t>(1) : 0);
+}
+
+void session_timeout(const Arguments& a, const Options&, Pushed& pushed) {
+  pushed.session_length = a.seconds(0, 0, kMaxLimit);
+}
+
+void route_ipv6_gateway(const Arguments& a, const Options&, Pushed& pushed) {
+  pushed.routing.route_gateway_ipv6 = a.ipv6(0);
+}
+
 void peer_id(const Arguments& a, const Options&, Pushed& pushed) {
   const auto value = a.number<std::int64_t>(0, -1, kNoPeerId);
   pushed.peer_id.reset();
@@ -154,12 +168,15 @@ void auth_token_user(const Arguments& a, const Options&, Pushed& pushed) {
   pushed.auth_token_user = std::move(user);
 }
 
-void protocol_flags(const Arguments& a, const Options&, Pushed& pushed) {
+void protocol_flags(const Arguments& a, const Options& options, Pushed& pushed) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i] == "tls-ekm") pushed.keys_by_exporter = true;
     if (a[i] == "cc-exit") pushed.exit_by_control_channel = true;
     if (a[i] == "dyn-tls-crypt") pushed.dynamic_tls_crypt = true;
-    if (a[i] == "aead-epoch") throw Unusable{"the server chose the epoch data format, which was not offered"};
+    if (a[i] != "aead-epoch") continue;
+    if (!options.data.epoch_format)
+      throw Unusable{"the server chose the epoch data format, which was not offered"};
+    pushed.data_epoch = true;
   }
 }
 
@@ -192,6 +209,7 @@ constexpr PushedHandler kHandlers[] = {
     {"explicit-exit-notify", explicit_exit_notify},
     {"ifconfig", ifconfig},
     {"ifconfig-ipv6", ifconfig_ipv6},
+    {"inactive", inactive},
     {"key-derivation", key_derivation},
     {"peer-id", peer_id},
     {"persist-key", always_so},
@@ -207,7 +225,9 @@ constexpr PushedHandler kHandlers[] = {
     {"route", route, PushGroup::routes_and_dns},
     {"route-gateway", route_gateway},
     {"route-ipv6", route_ipv6, PushGroup::routes_and_dns},
+    {"route-ipv6-gateway", route_ipv6_gateway, PushGroup::routes_and_dns},
     {"route-metric", route_metric, PushGroup::routes_and_dns},
+    {"session-timeout", session_timeout},
     {"setenv-safe", setenv_safe},
     {"sndbuf", sndbuf},
     {"topology", topology},
@@ -259,7 +279,7 @@ std::string remark(const Arguments& a) {
   }
   if (a.name() != "protocol-flags") return {};
   for (std::size_t i = 0; i < a.size(); ++i)
-    if (a[i] != "tls-ekm" && a[i] != "cc-exit" && a[i] != "dyn-tls-crypt")
+    if (a[i] != "tls-ekm" && a[i] != "cc-exit" && a[i] != "dyn-tls-crypt" && a[i] != "aead-epoch")
       return fmt::format("unknown protocol flag \"{}\"", a[i]);
   return {};
 }
@@ -275,7 +295,7 @@ bool passes_pull_filters(std::string_view option, const Options& options) {
 }
 
 std::uint16_t largest_pushed_mtu(const Options& options) {
-  return std::max(kAnnouncedMtu, options.link.tun_mtu);
+  return std::max(options.link.tun_mtu_max, options.link.tun_mtu);
 }
 
 PushResult apply_pushed(std::string_view option, const Options& options, PushedOptions& pushed) {

@@ -29,6 +29,8 @@ struct PushedOptions {
   std::optional<std::uint32_t> peer_id;  // absent: none, or the server switched it off (-1, 16777215)
   std::optional<std::string> cipher;     // canonical name, one of DataOptions::ciphers (or the fallback)
   std::optional<CompressionFraming> framing;
+  std::optional<std::pair<std::chrono::seconds, std::uint64_t>> idle;  // inactive: time, least bytes
+  std::optional<std::chrono::seconds> session_length;                  // session-timeout
   std::optional<std::uint16_t> tun_mtu;
   std::optional<unsigned> explicit_exit_notify;
   std::optional<std::size_t> send_buffer;
@@ -38,6 +40,7 @@ struct PushedOptions {
   bool keys_by_exporter = false;               // protocol-flags tls-ekm, or key-derivation tls-ekm
   bool exit_by_control_channel = false;        // cc-exit
   bool dynamic_tls_crypt = false;
+  bool data_epoch = false;           // aead-epoch: data packets in the epoch format
   std::optional<PushedBatch> batch;  // vpnd-batch: the data channel is the batch channel
   std::vector<std::pair<std::string, std::string>> environment;  // setenv-safe: names begin with OPENVPN_
 };

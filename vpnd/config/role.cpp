@@ -14,9 +14,7 @@ bool harmless_on_server(std::string_view name) {
 
 void choose_client(Draft& draft, std::vector<Diagnostic>& faults) {
   draft.options.mode = Mode::client;
-  if (draft.tls_client && !draft.pull && !draft.client)
-    faults.push_back({*draft.tls_client, "tls-client",
-                      "point-to-point mode is not yet supported by vpnd: add pull, or write client instead"});
+  draft.options.point_to_point = draft.tls_client && !draft.pull && !draft.client;
   for (const Diagnostic& word : draft.server_words)
     faults.push_back(
         {word.where, word.word, "is for a server, and this is the configuration of a client; remove it"});
@@ -28,7 +26,10 @@ void choose_client(Draft& draft, std::vector<Diagnostic>& faults) {
 void choose_server(Draft& draft, std::vector<Diagnostic>& faults) {
   draft.options.mode = Mode::server;
   for (const Diagnostic& word : draft.client_words) {
-    if (harmless_on_server(word.word)) {
+    if (draft.options.point_to_point && word.word == "remote") {
+      draft.warn(word.where, word.word,
+                 "has no effect: this end listens, and takes whoever proves to be the other");
+    } else if (harmless_on_server(word.word)) {
       draft.warn(word.where, word.word, "has no effect: it is for a client");
     } else {
       faults.push_back(
@@ -41,6 +42,20 @@ void choose_server(Draft& draft, std::vector<Diagnostic>& faults) {
   for (const LinkDraft& block : draft.blocks)
     faults.push_back(
         {block.where, "<connection>", "a server does not connect; write local for each address"});
+}
+
+// One other end, so nothing of what is for many clients.
+void choose_listening_end(Draft& draft, std::vector<Diagnostic>& faults) {
+  draft.options.point_to_point = true;
+  draft.options.server.max_clients = 1;
+  for (const Diagnostic& word : draft.server_words) {
+    if (word.word == "tls-server" || word.word == "mode" || word.word == "connect-freq-initial" ||
+        word.word == "tls-crypt-v2-verify" || word.word == "tls-crypt-v2-max-age")
+      continue;
+    faults.push_back({word.where, word.word,
+                      "is for a server of many clients; add mode server, or server NETWORK NETMASK"});
+  }
+  choose_server(draft, faults);
 }
 
 }  // namespace
@@ -60,9 +75,7 @@ void choose_role(Draft& draft) {
   } else if (client) {
     choose_client(draft, faults);
   } else if (draft.tls_server) {
-    faults.push_back(
-        {*draft.tls_server, "tls-server",
-         "point-to-point mode is not yet supported by vpnd: write server NETWORK NETMASK instead"});
+    choose_listening_end(draft, faults);
   } else {
     faults.push_back(
         {{draft.source, 0}, "", "neither client nor server: write client, or server NETWORK NETMASK"});

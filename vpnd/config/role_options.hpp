@@ -53,6 +53,13 @@ struct PasswordVerifier {
   PasswordTransfer transfer = PasswordTransfer::via_file;
 };
 
+// Another server that a TCP port is shared with.
+struct PortShareTarget {
+  std::string host;
+  std::uint16_t port = 0;
+  Location where;
+};
+
 struct ServerOptions {
   std::vector<Listener> listeners;        // at least one on a server
   std::optional<AddressRange> pool;       // ifconfig-pool, or from `server`
@@ -66,9 +73,13 @@ struct ServerOptions {
   bool client_to_client = false;
   bool duplicate_cn = false;
   unsigned max_clients = 1024;
+  unsigned max_routes_per_client = 256;                        // networks behind one client
   std::optional<Frequency> connect_frequency;                  // new clients
   Frequency initial_frequency{100, std::chrono::seconds{10}};  // unauthenticated handshakes
-  std::optional<unsigned> tcp_queue_limit_packets;             // none: by the bytes of OutboundLimits
+  std::optional<PortShareTarget> port_share;
+  std::optional<Command> client_key_verifier;       // tls-crypt-v2-verify
+  std::optional<std::chrono::days> client_key_age;  // tls-crypt-v2-max-age: the most
+  std::optional<unsigned> tcp_queue_limit_packets;  // none: by the bytes of OutboundLimits
   bool username_as_common_name = false;
   bool password_optional = false;  // auth-user-pass-optional
   std::optional<PasswordVerifier> password_verifier;
@@ -92,6 +103,9 @@ struct Credentials {
 struct ClientOptions {
   std::vector<Remote> remotes;                        // at least one on a client; in order of trial
   bool random_order = false;                          // remote-random: shuffle once
+  bool random_hostname = false;                       // a random label in front of the names of remotes
+  std::optional<Transport> transport;                 // proto-force: remotes of the other one are left out
+  bool exit_on_tls_failure = false;                   // tls-exit
   std::optional<std::chrono::seconds> resolve_retry;  // absent: for ever
   unsigned connect_attempts = 0;                      // connect-retry-max; 0: no limit
   std::optional<Credentials> credentials;             // auth-user-pass

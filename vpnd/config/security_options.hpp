@@ -25,14 +25,21 @@ struct ExpectedName {
 
 struct TlsOptions {
   std::optional<Material> ca;
+  std::optional<Material> ca_directory;  // capath; only its path and place
+  std::optional<Material> pkcs12;        // instead of certificate and private_key; DER
   std::optional<Material> certificate;
   std::optional<Material> private_key;
   std::optional<Material> key_password;  // askpass FILE; the first line counts
   bool ask_key_password = false;         // askpass without a file: from the terminal
   std::optional<Material> extra_certificates;
-  std::optional<Material> crl;                     // with a path: read again when the file changes
-  std::vector<std::string> peer_fingerprints;      // SHA-256, 64 lower-case hex digits without colons
-  std::optional<CertificatePurpose> peer_purpose;  // remote-cert-tls: what the *peer* must be
+  std::optional<Material> crl;              // with a path: read again when the file changes
+  std::optional<Material> revoked_serials;  // crl-verify DIR dir; only its path and place
+  std::vector<std::string> issuer_hashes;   // verify-hash: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits
+  std::vector<std::string> name_fields;     // x509-username-field; empty: CN
+  std::optional<std::vector<unsigned>> key_usages;  // remote-cert-ku; empty: any
+  std::string extended_key_usage;                   // remote-cert-eku
+  std::vector<std::string> peer_fingerprints;       // SHA-256, 64 lower-case hex digits without colons
+  std::optional<CertificatePurpose> peer_purpose;   // remote-cert-tls: what the *peer* must be
   std::optional<ExpectedName> expected_name;
   ClientCertificate client_certificate = ClientCertificate::require;  // server only
   TlsVersion version_min = TlsVersion::tls1_2;
@@ -69,8 +76,10 @@ struct DataOptions {
   std::string announced_cipher;  // `cipher`, for the options string only; empty: the first of `ciphers`
   std::string digest = "SHA1";   // `auth`: HMAC of tls-auth; of no effect on the data channel
   CompressionFraming framing = CompressionFraming::none;
-  unsigned replay_window = 2048;  // packets; rounded up to a multiple of 64
-  bool key_exporter = true;       // false: data keys by the legacy PRF even where the peer could export them
+  unsigned replay_window = 2048;   // packets; rounded up to a multiple of 64
+  bool epoch_format = true;        // data packets in OpenVPN 2.7's epoch format where the peer can
+  bool exporter_required = false;  // force-tls-key-material-export: no peer without it
+  bool key_exporter = true;        // false: data keys by the legacy PRF even where the peer could export them
 };
 
 }  // namespace vpnd::config

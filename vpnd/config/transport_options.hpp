@@ -10,6 +10,7 @@
 
 #include "vpnd/config/diagnostic.hpp"
 #include "vpnd/config/material.hpp"
+#include "vpnd/config/proxy_options.hpp"
 
 namespace vpnd::config {
 
@@ -68,11 +69,14 @@ struct LinkOptions {
   std::chrono::seconds connect_timeout{120};         // server-poll-timeout: then the next remote
   std::optional<unsigned> explicit_exit_notify;  // client: how often; server: 1 = restart, 2 = next remote
   std::uint16_t tun_mtu = 1500;
-  bool tun_mtu_given = false;  // by a directive: a client then announces it
+  bool tun_mtu_given = false;            // by a directive: a client then announces it
+  std::uint16_t tun_mtu_max = 1600;      // the largest that a server may push
+  std::uint16_t max_packet_size = 1250;  // of a control packet, with its IP and UDP headers
   Mssfix mssfix;
   std::optional<std::uint16_t> link_mtu;  // largest outer datagram, IP header included
   MtuDiscovery mtu_discovery = MtuDiscovery::system;
   ControlWrapOptions control_wrap;
+  std::optional<ProxyOptions> proxy;  // a client's
 };
 
 // One server that a client may try.
@@ -107,6 +111,13 @@ struct KeepaliveOptions {
   std::chrono::seconds timeout{0};
   TimeoutAction action = TimeoutAction::none;
   bool timeout_given = false;  // false on a client: 120 s and restart until the server pushes something
+};
+
+// When a session ends although nothing is wrong with it. 0: never.
+struct SessionLimits {
+  std::chrono::seconds idle{0};    // inactive: after so long with less than
+  std::uint64_t idle_bytes = 0;    // so many bytes of packets in the tunnel
+  std::chrono::seconds length{0};  // session-timeout
 };
 
 }  // namespace vpnd::config

@@ -66,7 +66,9 @@ struct RoutingOptions {
   std::vector<Route> routes_ipv6;
   std::optional<tunio::IpAddress> route_gateway;
   bool route_gateway_from_dhcp = false;
+  std::optional<tunio::IpAddress> route_gateway_ipv6;
   std::optional<std::uint32_t> route_metric;
+  std::optional<std::uint32_t> table;  // route-table; absent: the main one
   RedirectGateway redirect_gateway;
   bool block_ipv6 = false;
 
@@ -75,6 +77,7 @@ struct RoutingOptions {
 
 struct TunnelOptions {
   std::string device = "tun";  // "tun": the kernel picks a number; else the name
+  bool is_null = false;        // dev null: no device at all
   std::string clone_device = "/dev/net/tun";
   std::optional<unsigned> transmit_queue;  // packets; absent: the kernel's default
   bool keep_across_restart = false;        // persist-tun

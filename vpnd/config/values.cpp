@@ -92,6 +92,15 @@ CipherName cipher_name(std::string_view text) {
   return {std::move(name), false, known};
 }
 
+std::span<const std::string_view> usable_cipher_names() {
+  return kUsableCiphers;
+}
+
+std::span<const std::string_view> digest_names() {
+  static constexpr std::string_view kDigests[] = {"SHA1", "SHA224", "SHA256", "SHA384", "SHA512"};
+  return kDigests;
+}
+
 CipherList read_ciphers(const Arguments& arguments) {
   CipherList list;
   const auto add = [&](std::string_view name) {

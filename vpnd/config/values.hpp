@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,10 @@ struct CipherName {
   bool known = false;
 };
 CipherName cipher_name(std::string_view text);
+std::span<const std::string_view> usable_cipher_names();
+
+// The digests that `auth` takes.
+std::span<const std::string_view> digest_names();
 
 struct CipherList {
   std::vector<std::string> ciphers;  // usable ones in order, no doubles

@@ -12,8 +12,9 @@ namespace vpnd::control {
 
 namespace {
 
-routing::AddressPoolSettings pool_settings(const config::ServerOptions& server) {
+routing::AddressPoolSettings pool_settings(const config::ServerOptions& server, config::Topology topology) {
   routing::AddressPoolSettings settings;
+  if (topology == config::Topology::net30) settings.ipv4_layout = routing::PoolLayout::blocks_of_four;
   if (server.pool) {
     settings.ipv4_first = server.pool->first;
     settings.ipv4_last = server.pool->last;
@@ -36,7 +37,7 @@ AddressBook::AddressBook(const config::Options& options) : options_(options) {
   const config::ServerOptions& server = options.server;
   if (server.pool || server.pool_ipv6) {
     try {
-      pool_.emplace(pool_settings(server));
+      pool_.emplace(pool_settings(server, topology()));
     } catch (const std::invalid_argument& error) {
       throw config::ConfigError({{"configuration"}, "ifconfig-pool", error.what()});
     }
@@ -73,8 +74,7 @@ AddressBook::Outcome AddressBook::assign(const std::string& common_name, const c
     assignment.lease = lease->index;
     if (wants_ipv4 && lease->ipv4) {
       assignment.ipv4 = lease->ipv4;
-      assignment.netmask_or_peer =
-          tunio::netmask_v4(static_cast<std::uint8_t>(options_.server.pool_bits.value_or(24)));
+      assignment.netmask_or_peer = netmask_or_peer(*lease);
     }
     if (wants_ipv6 && lease->ipv6) {
       assignment.ipv6 = {*lease->ipv6, static_cast<std::uint8_t>(options_.server.pool_ipv6->length)};
@@ -87,6 +87,23 @@ AddressBook::Outcome AddressBook::assign(const std::string& common_name, const c
   assignment.networks = client.networks;
   enter(assignment, peer);
   return {assignment, {}};
+}
+
+config::Topology AddressBook::topology() const {
+  return options_.tunnel.addresses.topology.value_or(config::Topology::subnet);
+}
+
+// The second word of a client's ifconfig: in net30 each line has its own end here, in p2p all share ours.
+tunio::IpAddress AddressBook::netmask_or_peer(const routing::PoolLease& lease) const {
+  switch (topology()) {
+    case config::Topology::subnet:
+      return tunio::netmask_v4(static_cast<std::uint8_t>(options_.server.pool_bits.value_or(24)));
+    case config::Topology::net30:
+      return lease.ipv4_server_side.value_or(tunio::IpAddress());
+    case config::Topology::p2p:
+      return options_.tunnel.addresses.local.value_or(tunio::IpAddress());
+  }
+  return {};
 }
 
 // The addresses of ifconfig-push and ifconfig-ipv6-push. A reason, if another client has one at this moment.
@@ -115,6 +132,19 @@ void AddressBook::enter(const Assignment& assignment, routing::PeerIndex peer) {
   if (assignment.ipv4) routes_.add(host_prefix(*assignment.ipv4), peer);
   if (assignment.ipv6) routes_.add(host_prefix(assignment.ipv6->address), peer);
   for (const tunio::Prefix& network : assignment.networks) routes_.add(network, peer);
+}
+
+std::string AddressBook::move(Assignment& assignment, const tunio::IpAddress& address,
+                              const tunio::IpAddress& netmask_or_peer, routing::PeerIndex peer) {
+  assignment.netmask_or_peer = netmask_or_peer;
+  if (assignment.ipv4 == address) return {};
+  const bool taken = routes_.owner(host_prefix(address)).has_value();
+  if (taken || (pool_ && pool_->claim_static(address) == routing::StaticClaim::leased))
+    return fmt::format("{} is in use by another client", address.format());
+  if (assignment.ipv4) routes_.remove(host_prefix(*assignment.ipv4), peer);
+  assignment.ipv4 = address;
+  routes_.add(host_prefix(address), peer);
+  return {};
 }
 
 void AddressBook::release(const Assignment& assignment, routing::PeerIndex peer) {

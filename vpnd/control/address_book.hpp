@@ -39,6 +39,9 @@ class AddressBook {
   };
   /// Gives a client its addresses and enters them and its networks into the route table.
   Outcome assign(const std::string& common_name, const config::ClientConfig& client, routing::PeerIndex peer);
+  /// Gives the client another IPv4 address. Returns why it cannot have it, or nothing.
+  std::string move(Assignment& assignment, const tunio::IpAddress& address,
+                   const tunio::IpAddress& netmask_or_peer, routing::PeerIndex peer);
   void release(const Assignment& assignment, routing::PeerIndex peer);
 
   std::shared_ptr<const routing::RouteTable> route_table() const { return routes_.build(); }
@@ -47,6 +50,8 @@ class AddressBook {
   std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
 
  private:
+  config::Topology topology() const;
+  tunio::IpAddress netmask_or_peer(const routing::PoolLease& lease) const;
   void enter(const Assignment& assignment, routing::PeerIndex peer);
   std::optional<std::string> take_static(const config::ClientConfig& client, Assignment& assignment);
 

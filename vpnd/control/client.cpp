@@ -70,7 +70,8 @@ void Client::start(InstanceObserver& observer) {
     config.outbound.run_bytes = options_.batch.size_bytes;
   }
   share_crypto_pool(configs, options_);
-  data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this);
+  const std::size_t workers = configs.size();
+  data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this, workers);
   spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
   tick();
   connect_after(std::chrono::seconds::zero());
@@ -106,6 +107,7 @@ void Client::handle(proto::Established&& established) {
   const auto& chain = session_->session().peer_chain();
   spdlog::info("[{}] Peer Connection Initiated with {}, {}", chain.empty() ? "" : chain.front().common_name,
                session_->link().endpoint.format(), session_->session().tls_description());
+  if (options_.point_to_point) return join_point_to_point(proto::PeerInfo::parse(established.peer_info));
   push_deadline_ = proto::Clock::now() + options_.tls.handshake_window;
   if (!pushed_) request_push_after(kFirstPushRequest);
 }
@@ -115,6 +117,8 @@ void Client::handle(proto::MessageReceived&& message) {
   switch (kind) {
     case proto::ControlMessageKind::push_reply:
       return take_push_reply(arguments);
+    case proto::ControlMessageKind::push_update:
+      return take_push_update(arguments);
     case proto::ControlMessageKind::auth_failed:
       return take_auth_failed(arguments);
     case proto::ControlMessageKind::auth_pending: {
@@ -185,6 +189,8 @@ void Client::handle(proto::RekeyFailed&& failed) {
 }
 
 void Client::handle(proto::Failed&& failed) {
+  if (options_.client.exit_on_tls_failure)
+    return finish({false, fmt::format("{} (tls-exit)", printable(failed.reason))});
   reconnect(printable(failed.reason), Next::next_remote);
 }
 
@@ -261,6 +267,7 @@ void Client::reconnect(const std::string& reason, Next next, std::chrono::second
 void Client::close_connection() {
   ++attempt_;
   resolver_.cancel();
+  proxy_dialogue_.reset();
   connecting_.reset();
   addresses_.clear();
   poll_timer_.cancel();
@@ -272,6 +279,7 @@ void Client::close_connection() {
   stream_.reset();
   transport_.reset();
   pushed_.reset();
+  limits_.reset();
   cipher_.reset();
   asio::post(context_, [old = std::shared_ptr<SessionDriver>(std::move(session_))] {});
 }
@@ -319,6 +327,7 @@ void Client::tick() {
   tick_timer_.async_wait([this](const asio::error_code& error) {
     if (error) return;
     renew_if_worn();
+    end_if_over();
     const proto::TimePoint moment = proto::Clock::now();
     if (options_.log.status && moment >= next_status_) {
       next_status_ = moment + options_.log.status->interval;
@@ -330,6 +339,17 @@ void Client::tick() {
 
 void Client::renew_if_worn() {
   if (session_ && pushed_ && data_keys_.are_worn()) session_->start_rekey();
+}
+
+// inactive and session-timeout end the client, as in OpenVPN.
+void Client::end_if_over() {
+  if (!session_ || !limits_ || stopping_) return;
+  const TrafficTotals traffic = data_keys_.traffic();
+  const auto reason =
+      limits_->exceeded(traffic.tun_bytes_read + traffic.tun_bytes_written, proto::Clock::now());
+  if (reason.empty()) return;
+  spdlog::info("{}, exiting", reason);
+  stop();
 }
 
 void Client::write_status() const {

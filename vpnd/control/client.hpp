@@ -23,8 +23,10 @@
 #include "vpnd/control/client_credentials.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/instance.hpp"
+#include "vpnd/control/proxy_dialogue.hpp"
 #include "vpnd/control/remote_list.hpp"
 #include "vpnd/control/session_driver.hpp"
+#include "vpnd/control/session_limits.hpp"
 #include "vpnd/control/tunnel_device.hpp"
 
 namespace vpnd::control {
@@ -52,12 +54,19 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   // ---- finding a server (client_connect.cpp) ----
   void connect_after(std::chrono::seconds wait);
   void connect();
+  std::string host_name_to_try() const;
   void resolved(const asio::error_code& error, const asio::ip::udp::resolver::results_type& results);
   void try_next_address();
   void open_udp(const tunio::Endpoint& server);
   void open_tcp(const tunio::Endpoint& server);
   void await_connection(tunio::UniqueFd socket);
   void tcp_connected();
+  void hand_over_connection(tunio::UniqueFd socket);
+  void begin_proxy_dialogue(tunio::UniqueFd socket);
+  bool send_to_proxy();
+  void await_proxy();
+  void hear_proxy();
+  void proxy_failed(const std::string& reason);
   void begin_session(const dataplane::Link& link);
   proto::SessionConfig session_config(const dataplane::Link& link);
   std::string peer_info() const;
@@ -78,8 +87,12 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
   void request_push_after(std::chrono::seconds wait);
   void take_push_reply(std::string_view arguments);
+  void take_push_update(std::string_view arguments);
   void apply_push(const std::vector<std::string>& options);
+  void use_terms(config::PushedOptions&& terms);
+  void join_point_to_point(const proto::PeerInfo& other);
   std::optional<std::string> agree_on_cipher();
+  config::SessionLimits session_limits() const;
   void warn_of_inconsistencies() const;
   std::optional<std::string> agree_on_batches();
   TunnelPlan tunnel_plan() const;
@@ -113,6 +126,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void finish(const Outcome& outcome);
   void tick();
   void renew_if_worn();
+  void end_if_over();
   void write_status() const;
   bool exit_notice_pending() const;
 
@@ -131,6 +145,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   std::deque<tunio::Endpoint> addresses_;  // of the remote, not yet tried
   std::optional<asio::posix::stream_descriptor> connecting_;
   tunio::Endpoint connecting_to_;
+  std::optional<ProxyDialogue> proxy_dialogue_;
   std::optional<dataplane::CloseStream> stream_;  // what ends the connection in use
   tunio::UniqueFd
       transport_;  // a second descriptor of the socket in use, for what the server pushes about it
@@ -138,7 +153,9 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
   std::unique_ptr<SessionDriver> session_;
   proto::PushAssembler push_assembler_;
+  proto::PushAssembler update_assembler_;
   std::optional<config::PushedOptions> pushed_;  // of this connection
+  std::optional<SessionLimits> limits_;          // since its tunnel works
   std::string server_options_text_;              // what the server sent, and what of it counts
   proto::PeerOptionsString server_options_;
   proto::KeyId first_key_;

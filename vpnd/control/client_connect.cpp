@@ -3,14 +3,19 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 
+#include "crypto/random.hpp"
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/config/diagnostic.hpp"
 #include "vpnd/control/client.hpp"
+#include "vpnd/control/point_to_point.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
 #include "vpnd/host/file_io.hpp"
@@ -45,10 +50,23 @@ void Client::connect() {
     reconnect(fmt::format("no answer from {}:{} (server-poll-timeout)", remote_.host, remote_.port),
               Next::next_remote);
   });
-  resolver_.async_resolve(remote_.host, std::to_string(remote_.port),
+  // With a proxy it is the proxy that is connected to; the server's name is the proxy's affair.
+  const auto& proxy = remote_.link.proxy;
+  resolver_.async_resolve(proxy ? proxy->host : host_name_to_try(),
+                          std::to_string(proxy ? proxy->port : remote_.port),
                           [this, attempt](const asio::error_code& error, const auto& results) {
                             if (attempt == attempt_) resolved(error, results);
                           });
+}
+
+// remote-random-hostname: a label that no cache has seen. Addresses stay as they are.
+std::string Client::host_name_to_try() const {
+  if (!options_.client.random_hostname || tunio::IpAddress::parse(remote_.host)) return remote_.host;
+  std::array<std::byte, 6> random{};
+  crypto::fill_random(random);
+  std::string label;
+  for (const std::byte byte : random) label += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+  return label + "." + remote_.host;
 }
 
 void Client::resolved(const asio::error_code& error, const asio::ip::udp::resolver::results_type& results) {
@@ -119,9 +137,66 @@ void Client::tcp_connected() {
     spdlog::warn("{}: {}", connecting_to_.format(), error.message());
     return try_next_address();
   }
+  remote_.link.proxy ? begin_proxy_dialogue(std::move(socket)) : hand_over_connection(std::move(socket));
+}
+
+void Client::hand_over_connection(tunio::UniqueFd socket) {
   tunio::tune_tunnel_connection(socket, kUnsentLimit);
   transport_.reset(::dup(socket.get()));
   data_plane_->post_to(kSessionWorker, dataplane::AddStream{std::move(socket), connecting_to_});
+}
+
+void Client::begin_proxy_dialogue(tunio::UniqueFd socket) {
+  spdlog::info("Asking the proxy {} for a connection to {}:{}", connecting_to_.format(), remote_.host,
+               remote_.port);
+  proxy_dialogue_.emplace(*remote_.link.proxy, host_name_to_try(), remote_.port);
+  connecting_.emplace(context_, socket.release());
+  if (!send_to_proxy()) return proxy_failed("the connection was closed");
+  await_proxy();
+}
+
+// A few hundred bytes to a connection that is idle go out whole.
+bool Client::send_to_proxy() {
+  const crypto::SecretString output = proxy_dialogue_->take_output();
+  const std::string_view bytes = output.expose();
+  if (bytes.empty()) return true;
+  const auto sent = ::send(connecting_->native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  return sent == static_cast<ssize_t>(bytes.size());
+}
+
+void Client::await_proxy() {
+  connecting_->async_wait(asio::posix::stream_descriptor::wait_read,
+                          [this, attempt = attempt_](const asio::error_code& error) {
+                            if (!error && attempt == attempt_) hear_proxy();
+                          });
+}
+
+void Client::hear_proxy() {
+  std::array<char, 2048> bytes{};
+  const auto size = ::recv(connecting_->native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return await_proxy();
+  if (size <= 0) return proxy_failed("the connection was closed");
+  proxy_dialogue_->receive({bytes.data(), static_cast<std::size_t>(size)});
+  switch (proxy_dialogue_->state()) {
+    case ProxyDialogue::State::refused:
+      return proxy_failed(proxy_dialogue_->reason());
+    case ProxyDialogue::State::talking:
+      if (!send_to_proxy()) return proxy_failed("the connection was closed");
+      return await_proxy();
+    case ProxyDialogue::State::open:
+      break;
+  }
+  proxy_dialogue_.reset();
+  tunio::UniqueFd socket(connecting_->release());
+  connecting_.reset();
+  hand_over_connection(std::move(socket));
+}
+
+void Client::proxy_failed(const std::string& reason) {
+  spdlog::warn("proxy {}: {}", connecting_to_.format(), reason);
+  proxy_dialogue_.reset();
+  connecting_.reset();
+  try_next_address();
 }
 
 void Client::handle(const dataplane::StreamOpened& opened) {
@@ -135,6 +210,7 @@ void Client::handle(const dataplane::StreamOpened& opened) {
 
 void Client::begin_session(const dataplane::Link& link) {
   push_assembler_ = {};
+  update_assembler_ = {};
   std::unique_ptr<proto::Session> session;
   try {
     session = std::make_unique<proto::Session>(session_config(link), proto::random_session_id(), now());
@@ -160,6 +236,7 @@ proto::SessionConfig Client::session_config(const dataplane::Link& link) {
                               link.endpoint.address().family()));
   config.peer_info = peer_info();
   config.credentials = credentials_.for_session();
+  config.max_packet_size = remote_.link.max_packet_size;
   return config;
 }
 
@@ -195,9 +272,11 @@ proto::BatchTerms Client::batch_offer() const {
 }
 
 std::string Client::peer_info() const {
+  if (options_.point_to_point) return point_to_point_peer_info(options_, ciphers_);
   proto::PeerInfoSettings settings;
   settings.version = "vpnd-" VPND_VERSION;
   if (!options_.data.key_exporter) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::tls_key_export);
+  if (!options_.data.epoch_format) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::data_epoch);
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
   if (offers_batches(options_))

@@ -4,12 +4,15 @@
 #include <spdlog/spdlog.h>
 
 #include <system_error>
+#include <tuple>
 
 #include "proto/compression_framing.hpp"
 #include "proto/stock_channel.hpp"
 #include "tunio/udp_socket.hpp"
+#include "vpnd/config/push_update.hpp"
 #include "vpnd/control/client.hpp"
 #include "vpnd/control/mtu.hpp"
+#include "vpnd/control/point_to_point.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
 
@@ -59,6 +62,35 @@ void Client::take_push_reply(std::string_view arguments) {
   apply_push(options);
 }
 
+// What is changed while the session goes on: the tunnel is set up anew if it has to look different.
+void Client::take_push_update(std::string_view arguments) {
+  if (!pushed_) return spdlog::debug("PUSH_UPDATE before PUSH_REPLY: ignored");
+  switch (update_assembler_.add(arguments)) {
+    case proto::PushProgress::incomplete:
+      return;
+    case proto::PushProgress::refused:
+      return reconnect("the server's push update is too long", Next::same_remote);
+    case proto::PushProgress::complete:
+      break;
+  }
+  config::PushUpdate update(options_, *pushed_);
+  for (const std::string& option : update_assembler_.take_options()) {
+    const auto [verdict, text] = update.apply(option);
+    if (verdict == config::PushVerdict::fatal) return reconnect("PUSH_UPDATE: " + text, Next::same_remote);
+    if (text.empty()) continue;
+    verdict == config::PushVerdict::refused ? spdlog::warn("PUSH_UPDATE: {}", text)
+                                            : spdlog::info("PUSH_UPDATE: {}", text);
+  }
+  pushed_ = update.take();
+  try {
+    set_up_tunnel();
+  } catch (const std::exception& error) {
+    return finish({false, error.what()});
+  }
+  data_plane_->post(dataplane::UpdatePeer{kServer, peer_settings()});
+  spdlog::info("PUSH_UPDATE: the tunnel is as the server wants it now");
+}
+
 void Client::apply_push(const std::vector<std::string>& options) {
   config::PushedOptions pushed;
   for (const std::string& option : options) {
@@ -68,7 +100,25 @@ void Client::apply_push(const std::vector<std::string>& options) {
     verdict == config::PushVerdict::refused ? spdlog::warn("PUSH_REPLY: {}", text)
                                             : spdlog::info("PUSH_REPLY: {}", text);
   }
-  pushed_ = std::move(pushed);
+  use_terms(std::move(pushed));
+}
+
+// Nothing is pushed: what was agreed takes its place.
+void Client::join_point_to_point(const proto::PeerInfo& other) {
+  const PointToPointTerms agreed =
+      agree_point_to_point(options_, ciphers_, other, server_options_, session_->session());
+  if (!agreed.cipher) return reconnect(std::string(proto::kNoSharedCipher), Next::next_remote);
+  config::PushedOptions terms;
+  terms.cipher = std::string(crypto::aead_name(*agreed.cipher));
+  if (agreed.peer_id) terms.peer_id = agreed.peer_id->value;
+  terms.keys_by_exporter = agreed.flags.tls_key_export;
+  terms.dynamic_tls_crypt = agreed.flags.dynamic_tls_crypt;
+  terms.exit_by_control_channel = agreed.flags.exit_by_control_channel;
+  use_terms(std::move(terms));
+}
+
+void Client::use_terms(config::PushedOptions&& terms) {
+  pushed_ = std::move(terms);
   if (const auto refusal = agree_on_cipher()) return reconnect(*refusal, Next::next_remote);
   if (const auto refusal = agree_on_batches()) return reconnect(*refusal, Next::next_remote);
   warn_of_inconsistencies();
@@ -82,17 +132,32 @@ void Client::apply_push(const std::vector<std::string>& options) {
   if (!session_) return;
   remotes_.connected();
   poll_timer_.cancel();
-  spdlog::info("Data channel: {}cipher {}, peer id {}", describe(batch_), crypto::aead_name(*cipher_),
+  limits_.emplace(session_limits(), proto::Clock::now());
+  spdlog::info("Data channel: {}cipher {}, peer id {}",
+               pushed_->data_epoch && !batch_ ? "epochs, " : describe(batch_), crypto::aead_name(*cipher_),
                pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
   spdlog::info("Initialization Sequence Completed");
   observer_->on_ready("connected to " + session_->link().endpoint.format());
 }
 
+config::SessionLimits Client::session_limits() const {
+  config::SessionLimits limits = options_.limits;
+  if (pushed_->idle) std::tie(limits.idle, limits.idle_bytes) = *pushed_->idle;
+  if (pushed_->session_length) limits.length = *pushed_->session_length;
+  return limits;
+}
+
 std::optional<std::string> Client::agree_on_cipher() {
+  if (options_.point_to_point) {
+    cipher_ = crypto::aead_from_name(pushed_->cipher.value_or(""));
+    return std::nullopt;
+  }
   const auto [cipher, error] = proto::accept_cipher(
       ciphers_, fallback_cipher(options_.data),
       pushed_->cipher ? std::optional<std::string_view>(*pushed_->cipher) : std::nullopt, server_options_);
   if (!cipher) return error;
+  if (options_.data.exporter_required && !pushed_->keys_by_exporter)
+    return "the server does not derive data keys by the TLS exporter (force-tls-key-material-export)";
   cipher_ = cipher;
   return std::nullopt;
 }
@@ -136,6 +201,7 @@ TunnelPlan Client::tunnel_plan() const {
   plan.routing.routes_ipv6.insert(plan.routing.routes_ipv6.end(), routing.routes_ipv6.begin(),
                                   routing.routes_ipv6.end());
   if (routing.route_gateway) plan.routing.route_gateway = routing.route_gateway;
+  if (routing.route_gateway_ipv6) plan.routing.route_gateway_ipv6 = routing.route_gateway_ipv6;
   if (routing.route_metric) plan.routing.route_metric = routing.route_metric;
   if (routing.redirect_gateway.enabled || routing.redirect_gateway.prepare) {
     plan.routing.redirect_gateway = routing.redirect_gateway;
@@ -217,7 +283,8 @@ void Client::install_key(proto::KeyId key) {
       .derivation =
           pushed_->keys_by_exporter ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf,
       .wire_id = pushed_->peer_id ? std::optional(proto::PeerId{*pushed_->peer_id}) : std::nullopt,
-      .batch = batch_};
+      .batch = batch_,
+      .epoch = pushed_->data_epoch};
   if (!data_keys_.install(session_->session(), key, agreement, *data_plane_))
     reconnect("data keys could not be derived", Next::next_remote);
 }
@@ -229,7 +296,7 @@ dataplane::PeerSettings Client::peer_settings() const {
   const Encapsulation encapsulation{
       .outer_family = session_->link().endpoint.address().family(),
       .transport = remote_.protocol.transport,
-      .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)};
+      .record_overhead = packet_overhead(pushed_->data_epoch) + proto::framing_size(settings.framing)};
   apply_link_limits(remote_.link, encapsulation, batch_.has_value(), settings);
   settings.block_ipv6 = options_.tunnel.routing.block_ipv6 || pushed_->routing.block_ipv6;
   settings.ping_interval = pushed_->ping.value_or(options_.keepalive.ping);

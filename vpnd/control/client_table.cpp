@@ -11,18 +11,23 @@ namespace vpnd::control {
 
 namespace {
 
+// Beside the other end of two, a session by which it comes back.
+std::size_t client_count(const config::Options& options) {
+  return options.point_to_point ? 2 : options.server.max_clients;
+}
+
 // kNoPeer is nobody's.
 std::uint32_t peer_id_count(const config::Options& options) {
   const std::size_t lanes =
       options.batch.channel ? config::worker_count(options, std::thread::hardware_concurrency()) : 1;
   return static_cast<std::uint32_t>(
-      std::min<std::size_t>(options.server.max_clients * lanes, proto::kNoPeer.value));
+      std::min<std::size_t>(client_count(options) * lanes, proto::kNoPeer.value));
 }
 
 }  // namespace
 
 ClientTable::ClientTable(const config::Options& options)
-    : max_clients_(options.server.max_clients),
+    : max_clients_(client_count(options)),
       clients_(peer_id_count(options)),
       peer_ids_(static_cast<std::uint32_t>(clients_.size())) {}
 

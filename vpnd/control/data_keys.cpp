@@ -13,11 +13,12 @@ void DataKeys::add_peer(dataplane::PeerIndex first, unsigned lanes, const datapl
   for (unsigned lane = 1; lane < lanes; ++lane) {
     dataplane::PeerSettings of_lane = settings;
     of_lane.wire_id.value += lane;
-    data_plane.post(dataplane::AddPeer{.index = {first.value + lane},
-                                       .link = {others_at, std::nullopt},
-                                       .settings = of_lane,
-                                       .counters = counters(lane),
-                                       .session = first});
+    data_plane.post(
+        dataplane::AddPeer{.index = {first.value + lane},
+                           .link = {.endpoint = others_at, .stream = std::nullopt, .worker = link.worker},
+                           .settings = of_lane,
+                           .counters = counters(lane),
+                           .session = first});
   }
 }
 
@@ -28,7 +29,8 @@ bool DataKeys::install(proto::Session& session, proto::KeyId key, const DataKeyA
   const DataKeyTerms terms{.algorithm = agreement.cipher,
                            .own = agreement.role,
                            .wire_id = agreement.wire_id,
-                           .batch = agreement.batch};
+                           .batch = agreement.batch,
+                           .epoch = agreement.epoch};
   const unsigned lanes = agreement.batch ? agreement.batch->lanes : 1;
   for (unsigned lane = 0; lane < lanes; ++lane) {
     data_plane.post(make_data_key(agreement.peer, key, *material, terms, {static_cast<std::uint8_t>(lane)},

@@ -25,6 +25,7 @@ struct DataKeyAgreement {
   proto::KeyDerivation derivation = proto::KeyDerivation::legacy_prf;
   std::optional<proto::PeerId> wire_id;                   ///< of the first lane; absent: packets are DATA_V1
   std::optional<proto::BatchTerms> batch = std::nullopt;  ///< present: records of the batch channel
+  bool epoch = false;                                     ///< packets of the epoch format
 };
 
 /// What all lanes sent and received together (dataplane::TrafficCounters).

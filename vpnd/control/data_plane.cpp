@@ -34,8 +34,11 @@ std::uint64_t io_drops(const tunio::IoCounters& io, proto::DropReason reason) {
 }  // namespace
 
 DataPlane::DataPlane(asio::io_context& context, std::vector<dataplane::WorkerConfig> configs,
-                     DataPlaneObserver& observer, const dataplane::IoFactory& make_io)
-    : observer_(observer), bell_(make_bell()), bell_waiter_(context, ::dup(bell_.get())) {
+                     DataPlaneObserver& observer, std::size_t group_size, const dataplane::IoFactory& make_io)
+    : observer_(observer),
+      bell_(make_bell()),
+      bell_waiter_(context, ::dup(bell_.get())),
+      group_size_(group_size) {
   const int bell = bell_.get();
   if (configs.size() > 1) handover_ = std::make_shared<dataplane::Handover>(configs.size());
   for (dataplane::WorkerConfig& config : configs) {
@@ -65,9 +68,14 @@ DataPlane::Place& DataPlane::place(dataplane::PeerIndex peer) {
 }
 
 dataplane::WorkerId DataPlane::owner(dataplane::PeerIndex peer) const {
-  if (peer.value < places_.size() && places_[peer.value].stream_owner)
-    return *places_[peer.value].stream_owner;
-  return {static_cast<std::uint32_t>(peer.value % stations_.size())};
+  return peer.value < places_.size() ? places_[peer.value].owner : dataplane::WorkerId{};
+}
+
+// Over UDP `link.worker` tells the listener: it is one of those that share it.
+dataplane::WorkerId DataPlane::owner_by(const dataplane::Link& link, dataplane::PeerIndex peer) const {
+  if (link.stream) return link.worker;
+  const std::size_t first = link.worker.value / group_size_ * group_size_;
+  return {static_cast<std::uint32_t>(first + peer.value % group_size_)};
 }
 
 void DataPlane::for_each_lane(const auto& command, auto&& post) {
@@ -85,10 +93,9 @@ void DataPlane::post_to_lanes(const auto& command) {
 
 // The lanes of a session are added in their order.
 void DataPlane::route(dataplane::AddPeer&& command) {
-  place(command.index) = {};
-  if (command.link.stream) place(command.index).stream_owner = command.link.worker;
+  const dataplane::WorkerId own = owner_by(command.link, command.index);
+  place(command.index) = {.owner = own};
   place(command.session).lanes = command.index.value - command.session.value + 1;
-  const dataplane::WorkerId own = owner(command.index);
   const auto endpoint = command.link.stream ? std::nullopt : std::optional(command.link.endpoint);
   const dataplane::AddRemotePeer remote{command.index, own, endpoint};
   post_to(own, std::move(command));
@@ -124,12 +131,8 @@ void DataPlane::route(dataplane::SetRoutes&& command) {
 
 // A session's packets go through the worker that has its peer, so that the peer's counters have one writer.
 void DataPlane::route(dataplane::SendControl&& command) {
-  dataplane::WorkerId worker;
-  if (command.link.stream) {
-    worker = command.link.worker;
-  } else if (command.peer) {
-    worker = owner(*command.peer);
-  }
+  dataplane::WorkerId worker = command.link.worker;
+  if (!command.link.stream && command.peer) worker = owner(*command.peer);
   post_to(worker, std::move(command));
 }
 

@@ -28,16 +28,18 @@ class DataPlaneObserver {
 /// Owns the workers and knows which of them has which peer. Belongs to the control thread.
 class DataPlane {
  public:
-  /// Starts one worker per configuration, at least one. Throws std::system_error.
+  /// Starts one worker per configuration, at least one. Each `group_size` of them, one after the other, share
+  /// a UDP listener. Throws std::system_error.
   DataPlane(asio::io_context& context, std::vector<dataplane::WorkerConfig> configs,
-            DataPlaneObserver& observer, const dataplane::IoFactory& make_io = tunio::make_batch_io);
+            DataPlaneObserver& observer, std::size_t group_size,
+            const dataplane::IoFactory& make_io = tunio::make_batch_io);
   ~DataPlane();
 
   /// Carries the command to the worker it concerns, or to all. A peer belongs to the worker that has its
-  /// stream, or over UDP to the worker `index mod N`, where datagrams with its peer id are steered to; so the
-  /// lanes of a session, of which there are at most N, have a worker each. RemovePeer, UpdatePeer,
-  /// SendWithKey and RetireKey name a session and go to all its lanes. A new stream goes to the next worker
-  /// in turn.
+  /// stream, or over UDP to the worker `index mod N` of the listener's N, where datagrams with its peer id
+  /// are steered to; so the lanes of a session, of which there are at most N, have a worker each. RemovePeer,
+  /// UpdatePeer, SendWithKey and RetireKey name a session and go to all its lanes. A new stream goes to the
+  /// next worker in turn.
   void post(dataplane::Command&& command);
   /// To one worker: a client's socket or connection.
   void post_to(dataplane::WorkerId worker, dataplane::Command&& command);
@@ -47,6 +49,8 @@ class DataPlane {
                     std::optional<dataplane::PeerIndex> peer = std::nullopt);
 
   std::size_t worker_count() const noexcept { return stations_.size(); }
+  /// How many workers share a UDP listener.
+  std::size_t group_size() const noexcept { return group_size_; }
 
   /// A packet that the control plane dropped.
   void count_drop(proto::DropReason reason) noexcept { control_drops_.count(reason); }
@@ -70,7 +74,7 @@ class DataPlane {
 
   // What there is to know of the peer with an index; for a session's first lane, of the session.
   struct Place {
-    std::optional<dataplane::WorkerId> stream_owner;
+    dataplane::WorkerId owner{};
     std::uint32_t lanes = 1;
   };
 
@@ -79,6 +83,7 @@ class DataPlane {
 
   Place& place(dataplane::PeerIndex peer);
   dataplane::WorkerId owner(dataplane::PeerIndex peer) const;
+  dataplane::WorkerId owner_by(const dataplane::Link& link, dataplane::PeerIndex peer) const;
 
   // How each command finds its worker.
   void route(dataplane::AddPeer&& command);
@@ -103,6 +108,7 @@ class DataPlane {
   dataplane::DropCounters control_drops_;
   std::shared_ptr<dataplane::Handover> handover_;  // none for one worker
   std::vector<Station> stations_;
+  const std::size_t group_size_;
   std::vector<Place> places_;  // by peer index
   std::uint32_t next_for_stream_ = 0;
 };

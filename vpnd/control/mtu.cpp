@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "proto/batch_channel.hpp"
+#include "proto/epoch_channel.hpp"
+#include "proto/stock_channel.hpp"
 
 namespace vpnd::control {
 
@@ -62,6 +64,10 @@ std::uint16_t mss(std::size_t inner_packet, std::size_t ip_header) {
 }
 
 }  // namespace
+
+std::size_t packet_overhead(bool epoch_format) noexcept {
+  return epoch_format ? proto::kEpochOverhead : proto::kDataV2Overhead;
+}
 
 MssLimits mss_limits(const config::LinkOptions& link, const Encapsulation& encapsulation) {
   const std::size_t largest = largest_inner_packet(link, encapsulation);

@@ -35,4 +35,7 @@ std::size_t batch_body_size(const config::LinkOptions& link, const Encapsulation
 void apply_link_limits(const config::LinkOptions& link, const Encapsulation& encapsulation, bool batches,
                        dataplane::PeerSettings& settings);
 
+/// What a data packet of OpenVPN's formats is larger than its payload.
+std::size_t packet_overhead(bool epoch_format) noexcept;
+
 }  // namespace vpnd::control

@@ -1,9 +1,12 @@
 #include "vpnd/control/security_setup.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <random>
 
+#include "crypto/pkcs12.hpp"
 #include "proto/batch_channel.hpp"
+#include "proto/epoch_channel.hpp"
 #include "proto/stock_channel.hpp"
 #include "vpnd/config/diagnostic.hpp"
 #include "vpnd/host/user_credentials.hpp"
@@ -107,6 +110,47 @@ crypto::SecretString key_password(const config::TlsOptions& tls, const crypto::S
   return std::move(*answer.password);
 }
 
+crypto::IssuerHash bytes_of(std::string_view digits) {
+  crypto::IssuerHash bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    unsigned value = 0;
+    std::from_chars(digits.data() + i, digits.data() + i + 2, value, 16);
+    bytes.push_back(static_cast<std::byte>(value));
+  }
+  return bytes;
+}
+
+// Its certificate and key are ours; those beside it are trusted if there is no ca, else sent along.
+void take_pkcs12(const config::TlsOptions& tls, crypto::TlsSettings& settings) {
+  const config::Material& file = *tls.pkcs12;
+  const auto read = [&](const crypto::SecretString& password) {
+    return crypto::read_pkcs12(file.content.expose(), password);
+  };
+  auto reading = read(tls.key_password ? first_line(tls.key_password->content) : crypto::SecretString());
+  if (reading.fault == crypto::Pkcs12Fault::wrong_password && tls.ask_key_password) {
+    auto answer = host::ask("Password of the PKCS #12 file", host::Echo::off);
+    if (!answer.result.ok()) throw ConfigError({file.where, "askpass", answer.result.reason});
+    reading = read(*answer.password);
+  }
+  switch (reading.fault) {
+    case crypto::Pkcs12Fault::none:
+      break;
+    case crypto::Pkcs12Fault::not_pkcs12:
+      throw ConfigError({file.where, file.origin(), "not a PKCS #12 file"});
+    case crypto::Pkcs12Fault::wrong_password:
+      throw ConfigError(
+          {file.where, file.origin(),
+           "its password is not the one given; add askpass, or askpass FILE with the password in its "
+           "first line"});
+    case crypto::Pkcs12Fault::incomplete:
+      throw ConfigError({file.where, file.origin(), "holds no certificate with its key"});
+  }
+  settings.cert = reading.contents->cert;
+  settings.key = std::move(reading.contents->key);
+  const bool trusts_others = !tls.ca && !tls.ca_directory;
+  (trusts_others ? settings.ca : settings.extra_certs) += reading.contents->others;
+}
+
 crypto::TlsSettings tls_settings(const config::Options& options) {
   const config::TlsOptions& tls = options.tls;
   crypto::TlsSettings settings;
@@ -117,6 +161,13 @@ crypto::TlsSettings tls_settings(const config::Options& options) {
       crypto::SecretString(std::string_view(tls.private_key ? tls.private_key->content.expose() : ""));
   if (!settings.key.empty()) settings.key_password = key_password(tls, settings.key);
   settings.extra_certs = text_of(tls.extra_certificates);
+  if (tls.pkcs12) take_pkcs12(tls, settings);
+  if (tls.ca_directory) settings.ca_directory = tls.ca_directory->path.string();
+  if (tls.revoked_serials) settings.revoked_serials_directory = tls.revoked_serials->path.string();
+  for (const std::string& digits : tls.issuer_hashes) settings.issuer_hashes.push_back(bytes_of(digits));
+  settings.name_fields = tls.name_fields;
+  settings.key_usages = tls.key_usages;
+  settings.extended_key_usage = tls.extended_key_usage;
   settings.crl = text_of(tls.crl);
   settings.verify_client_cert = verify_client(tls.client_certificate);
   settings.remote_cert_tls = purpose(tls.peer_purpose);
@@ -142,6 +193,7 @@ config::Location place_of(const config::TlsOptions& tls, const std::string& sett
   if (setting == "ca") return where(tls.ca);
   if (setting == "cert") return where(tls.certificate);
   if (setting == "key") return where(tls.private_key);
+  if (setting == "capath") return where(tls.ca_directory);
   if (setting == "extra-certs") return where(tls.extra_certificates);
   if (setting == "crl-verify" || setting == "crl") return where(tls.crl);
   return {"configuration"};
@@ -317,12 +369,17 @@ dataplane::AddKey make_data_key(dataplane::PeerIndex session, proto::KeyId key,
                                 proto::LaneNumber lane, const config::DataOptions& data) {
   dataplane::AddKey made{
       .index = {session.value + lane.value}, .key = key, .sealer = nullptr, .opener = nullptr};
-  const auto [algorithm, own, wire_id, batch] = terms;
+  const auto [algorithm, own, wire_id, batch, epoch] = terms;
   if (batch) {
     const proto::PeerId peer_id = proto::lane_peer_id(*wire_id, lane);
     made.sealer = std::make_unique<proto::BatchSealer>(algorithm, material, own, key, peer_id, lane);
     made.opener =
         std::make_unique<proto::BatchOpener>(algorithm, material, own, key, lane, data.replay_window);
+  } else if (epoch && wire_id) {
+    const auto peer_epoch = proto::make_peer_epoch();
+    made.sealer = std::make_unique<proto::EpochSealer>(algorithm, material, own, key, *wire_id, peer_epoch);
+    made.opener =
+        std::make_unique<proto::EpochOpener>(algorithm, material, own, key, peer_epoch, data.replay_window);
   } else {
     made.sealer = std::make_unique<proto::StockSealer>(algorithm, material, own, key, wire_id);
     made.opener = std::make_unique<proto::StockOpener>(algorithm, material, own, key, data.replay_window);

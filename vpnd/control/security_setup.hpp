@@ -64,6 +64,7 @@ struct DataKeyTerms {
   crypto::Role own;
   std::optional<proto::PeerId> wire_id;  ///< of the first lane; none: DATA_V1
   std::optional<proto::BatchTerms> batch;
+  bool epoch = false;  ///< the epoch format; needs a wire id
 };
 
 /// Both directions of a data-channel key of one lane of a session, ready for the worker.

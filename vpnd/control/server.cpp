@@ -9,13 +9,16 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 
 #include "proto/stock_channel.hpp"
 #include "tunio/tcp_socket.hpp"
 #include "tunio/udp_socket.hpp"
 #include "vpnd/config/diagnostic.hpp"
+#include "vpnd/config/worker_count.hpp"
 #include "vpnd/control/crypto_threads.hpp"
+#include "vpnd/control/point_to_point.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
 #include "vpnd/host/file_io.hpp"
@@ -97,6 +100,7 @@ Server::Server(asio::io_context& context, const config::Options& options)
   if (options.server.password_verifier) {
     verifier_.emplace(context, *options.server.password_verifier, options.scripts.temporary, scripts_);
   }
+  if (options.server.client_key_verifier) key_check_.emplace(options, scripts_);
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
   for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);
 }
@@ -121,13 +125,15 @@ void Server::listen() {
       listen_tcp(listener);
       continue;
     }
-    if (!udp_.empty()) {
-      throw config::ConfigError(
-          {listener.where, "local", "vpnd listens at one UDP address so far; leave one"});
-    }
-    udp_ = open_udp_listener(options_, listener, tunnel_->queue_count());
-    spdlog::info("UDP link local (bound): {}", tunio::local_endpoint(udp_.front()).format());
+    auto group = open_udp_listener(options_, listener, workers_per_listener());
+    spdlog::info("UDP link local (bound): {}", tunio::local_endpoint(group.front()).format());
+    std::move(group.begin(), group.end(), std::back_inserter(udp_));
   }
+}
+
+// Workers 0 to N-1 have the sockets of the first UDP listener, the next N those of the second, …
+std::size_t Server::workers_per_listener() const {
+  return tunnel_->queue_count() / config::worker_groups(options_);
 }
 
 void Server::listen_tcp(const config::Listener& listener) {
@@ -138,17 +144,22 @@ void Server::listen_tcp(const config::Listener& listener) {
 
 void Server::start(InstanceObserver& observer) {
   observer_ = &observer;
-  data_plane_ = std::make_unique<DataPlane>(context_, worker_configs(), *this);
+  data_plane_ = std::make_unique<DataPlane>(context_, worker_configs(), *this, workers_per_listener());
   client_context_.emplace(ServerContext{.io = context_,
                                         .options = options_,
                                         .data_plane = *data_plane_,
                                         .addresses = addresses_,
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
                                         .ciphers = ciphers_,
-                                        .lanes = static_cast<unsigned>(data_plane_->worker_count())});
-  data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
+                                        .lanes = static_cast<unsigned>(data_plane_->group_size())});
+  if (!options_.point_to_point) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
   spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
 
+  if (const auto& target = options_.server.port_share) {
+    port_share_.emplace(context_, *target, [this](tunio::UniqueFd socket, const tunio::Endpoint& remote) {
+      if (!stopping_) take_connection(std::move(socket), remote);
+    });
+  }
   for (tunio::UniqueFd& socket : listening_) {
     acceptors_.push_back(
         std::make_unique<Acceptor>(Acceptor{asio::posix::stream_descriptor(context_, socket.release())}));
@@ -165,7 +176,8 @@ std::vector<dataplane::WorkerConfig> Server::worker_configs() {
   for (tunio::UniqueFd& queue : tunnel_->take_queues()) {
     tunio::UniqueFd& udp = udp_[configs.size()];
     dataplane::WorkerConfig& config = configs.emplace_back();
-    config.role = crypto::Role::server;
+    // In the worker's eyes the one end of two is like a client: all packets are its peer's.
+    config.role = options_.point_to_point ? crypto::Role::client : crypto::Role::server;
     config.io = io_config(options_, std::move(queue), std::move(udp));
     if (const auto packets = options_.server.tcp_queue_limit_packets) {
       const std::size_t bytes = std::size_t{*packets} * (options_.link.tun_mtu + proto::kDataV2Overhead);
@@ -201,8 +213,16 @@ void Server::accept_one(Acceptor& acceptor) {
   if (streams_.size() >= options_.server.max_clients + kStreamsBesideClients) {
     return data_plane_->count_drop(DropReason::client_limit);
   }
+  if (port_share_) {
+    port_share_->screen(std::move(socket), *remote);
+  } else {
+    take_connection(std::move(socket), *remote);
+  }
+}
+
+void Server::take_connection(tunio::UniqueFd socket, const tunio::Endpoint& remote) {
   tunio::tune_tunnel_connection(socket, kUnsentLimit);
-  data_plane_->post(dataplane::AddStream{std::move(socket), *remote});
+  data_plane_->post(dataplane::AddStream{std::move(socket), remote});
 }
 
 void Server::on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) {
@@ -230,6 +250,7 @@ DropReason Server::take_frame(const dataplane::Link& from, std::span<const std::
 
 // The client may leave while it takes the packet, and before its turn in the queue.
 DropReason Server::deliver(const std::shared_ptr<ServerClient>& client, std::span<const std::byte> packet) {
+  if (!client->key_accepted()) return DropReason::not_established;
   if (!client->handshaking()) return std::shared_ptr(client)->driver().receive(packet);
   const bool taken = handshakes_.add(
       [this, waiting = std::weak_ptr(client), bytes = std::vector(packet.begin(), packet.end())] {
@@ -253,6 +274,13 @@ DropReason Server::act_on(const proto::FirstContactVerdict& verdict, const datap
 
 DropReason Server::begin_session(const proto::NewSession& contact, const dataplane::Link& from,
                                  std::span<const std::byte> packet) {
+  if (const auto oldest = options_.server.client_key_age; oldest && contact.client_key) {
+    const std::string refusal = refuse_by_age(contact.metadata, *oldest, now().unix_seconds);
+    if (!refusal.empty()) {
+      spdlog::warn("{}: {} (tls-crypt-v2-max-age)", from.endpoint.format(), refusal);
+      return DropReason::bad_tls_crypt_v2_key;
+    }
+  }
   const auto index = clients_.reserve();
   if (!index) return DropReason::client_limit;
   auto client = std::make_shared<ServerClient>(*client_context_, *this, *index, from, contact.client,
@@ -264,7 +292,28 @@ DropReason Server::begin_session(const proto::NewSession& contact, const datapla
     sessions_[key_of(*client)] = client;
   }
   spdlog::info("{}: TLS: Initial packet", client->label());
+  if (key_check_ && contact.client_key) {
+    ask_about_key(client, contact.metadata, packet);
+    return DropReason::none;
+  }
   return deliver(client, packet);
+}
+
+// Until the program has decided the client's packets are dropped, but for the one that led here; it repeats
+// them.
+void Server::ask_about_key(const std::shared_ptr<ServerClient>& client,
+                           const std::optional<crypto::TlsCryptMetadata>& metadata,
+                           std::span<const std::byte> packet) {
+  client->set_key_accepted(false);
+  key_check_->ask(metadata, [this, waiting = std::weak_ptr(client),
+                             bytes = std::vector(packet.begin(), packet.end())](bool accepted) {
+    const auto present = waiting.lock();
+    if (!present || clients_.at(present->index()) != present) return;
+    if (!accepted) return remove(*present, "its key is refused (tls-crypt-v2-verify)");
+    present->set_key_accepted(true);
+    const DropReason drop = deliver(present, bytes);
+    if (drop != DropReason::none) data_plane_->count_drop(drop);
+  });
 }
 
 // A revocation list that was replaced on disk counts from the next handshake on.
@@ -293,8 +342,10 @@ std::unique_ptr<proto::Session> Server::make_session(const proto::NewSession& co
   config.wrap = contact.wrap;
   const auto& key = contact.client_key ? contact.client_key : wrap_key_;
   if (key) config.wrap_key = key->duplicate();
+  config.max_packet_size = options_.link.max_packet_size;
   config.transport = from.stream ? proto::Transport::stream : proto::Transport::datagrams;
   config.timers = session_timers(options_, crypto::Role::server);
+  if (options_.point_to_point) config.peer_info = point_to_point_peer_info(options_, ciphers_);
   config.options = proto::format_options_string(options_string_settings(
       options_, options_.link, crypto::Role::server,
       from.stream ? config::Transport::tcp : config::Transport::udp, from.endpoint.address().family()));
@@ -380,6 +431,7 @@ void Server::handle(const dataplane::WorkerFailed& failed) {
 // is pushed, but goes on sending with the first peer id it was given (OpenVPN 2.6.14; its server keeps one id
 // per address as well).
 void Server::on_authenticated(ServerClient& client) {
+  if (options_.point_to_point) return replace_other_end(client);
   std::optional<dataplane::PeerIndex> former;
   for (const auto& other : clients_.all()) {
     if (other.get() == &client || !other->addresses()) continue;
@@ -392,6 +444,16 @@ void Server::on_authenticated(ServerClient& client) {
     }
   }
   clients_.settle(client, former);
+}
+
+// Whoever has proven to be the other end takes the place of all who were, or tried to be. The data path knows
+// one peer.
+void Server::replace_other_end(ServerClient& client) {
+  constexpr dataplane::PeerIndex kOnly{0};
+  for (const auto& other : clients_.all()) {
+    if (other.get() != &client) remove(*other, "replaced by a new connection of the other end");
+  }
+  clients_.settle(client, kOnly);
 }
 
 void Server::on_connected(ServerClient& client) {
@@ -430,7 +492,8 @@ void Server::publish_routes_soon() {
   if (std::exchange(routes_pending_, true)) return;
   asio::post(context_, [this] {
     routes_pending_ = false;
-    if (data_plane_) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
+    if (data_plane_ && !options_.point_to_point)
+      data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
   });
 }
 
@@ -439,7 +502,7 @@ void Server::tick() {
   tick_timer_.async_wait([this](const asio::error_code& error) {
     if (error) return;
     const proto::TimePoint moment = proto::Clock::now();
-    for (const auto& client : clients_.all()) client->renew_if_worn();
+    for (const auto& client : clients_.all()) client->tick(moment);
     for (const auto& [number, stream] : streams_) {
       if (stream.client || moment - stream.accepted < options_.tls.handshake_window) continue;
       data_plane_->post(dataplane::CloseStream{stream.link.worker, *stream.link.stream});
@@ -463,6 +526,22 @@ void Server::save_soon(proto::TimePoint moment) {
     next_save_ = moment + pool->interval;
     addresses_.save();
   }
+}
+
+std::size_t Server::push_update(std::optional<dataplane::PeerIndex> client,
+                                const std::vector<std::string>& options) {
+  std::size_t told = 0;
+  for (const auto& known : clients_.all()) {
+    if (client && known->index() != *client) continue;
+    const std::string problem = known->push_update(options);
+    if (problem.empty()) {
+      ++told;
+    } else {
+      spdlog::warn("{}: push update: {}", known->label(), problem);
+    }
+  }
+  publish_routes_soon();
+  return told;
 }
 
 void Server::restart() {
@@ -492,6 +571,7 @@ void Server::finish(const Outcome& outcome) {
   if (observer_ == nullptr) return;
   tick_timer_.cancel();
   acceptors_.clear();
+  port_share_.reset();
   for (const auto& client : clients_.all()) remove(*client, "server is shutting down");
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());

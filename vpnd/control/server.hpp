@@ -14,10 +14,12 @@
 #include "tunio/tun_device.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
+#include "vpnd/control/client_key_check.hpp"
 #include "vpnd/control/client_table.hpp"
 #include "vpnd/control/handshake_queue.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/password_verifier.hpp"
+#include "vpnd/control/port_share.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server_client.hpp"
 #include "vpnd/control/tunnel_device.hpp"
@@ -36,6 +38,9 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void stop() override;
   void restart() override;
   void log_statistics() override;
+  /// PUSH_UPDATE to one client by its index, or to all. Returns how many were told.
+  std::size_t push_update(std::optional<dataplane::PeerIndex> client,
+                          const std::vector<std::string>& options);
 
  private:
   // A session is named by where its packets come from and by the id its client gave it, so that a client that
@@ -61,10 +66,12 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   ServerWrap take_wrap(const config::Options& options);
   void listen();
+  std::size_t workers_per_listener() const;
   std::vector<dataplane::WorkerConfig> worker_configs();
   void listen_tcp(const config::Listener& listener);
   void accept_from(Acceptor& acceptor);
   void accept_one(Acceptor& acceptor);
+  void take_connection(tunio::UniqueFd socket, const tunio::Endpoint& remote);
 
   void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
   proto::DropReason take_datagram(const dataplane::Link& from, std::span<const std::byte> packet);
@@ -74,6 +81,9 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
                            std::span<const std::byte> packet, std::span<const std::byte> reply);
   proto::DropReason begin_session(const proto::NewSession& contact, const dataplane::Link& from,
                                   std::span<const std::byte> packet);
+  void ask_about_key(const std::shared_ptr<ServerClient>& client,
+                     const std::optional<crypto::TlsCryptMetadata>& metadata,
+                     std::span<const std::byte> packet);
   std::unique_ptr<proto::Session> make_session(const proto::NewSession& contact, const dataplane::Link& from);
   void refresh_crl();
 
@@ -94,6 +104,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   SessionKey key_of(const ServerClient& client) const;
   void remove(ServerClient& client, const std::string& reason);
+  void replace_other_end(ServerClient& client);
   void publish_routes_soon();
   void tick();
   void save_soon(proto::TimePoint now);
@@ -112,11 +123,13 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   ScriptRunner scripts_;
   HandshakeQueue handshakes_;
   std::optional<PasswordVerifier> verifier_;
+  std::optional<ClientKeyCheck> key_check_;
 
   std::optional<TunnelDevice> tunnel_;
   std::vector<tunio::UniqueFd> udp_;  // of the workers
   std::vector<tunio::UniqueFd> listening_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::optional<PortShare> port_share_;
   std::unique_ptr<DataPlane> data_plane_;
   std::optional<ServerContext> client_context_;
 

@@ -19,7 +19,9 @@
 #include "proto/control_message.hpp"
 #include "proto/push.hpp"
 #include "proto/stock_channel.hpp"
+#include "vpnd/config/pushed_options.hpp"
 #include "vpnd/control/mtu.hpp"
+#include "vpnd/control/point_to_point.hpp"
 #include "vpnd/control/push_list.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/routing/client_config_dir.hpp"
@@ -197,6 +199,13 @@ std::string ServerClient::read_client_config() {
   auto parsed = config::parse_client_config(file.text, file.path.string());
   for (const auto& warning : parsed.warnings) spdlog::warn("{}", config::format(warning));
   config_ = std::move(parsed.config);
+  if (config_.username) username_ = printable(*config_.username);
+  const std::size_t most = config_.max_networks.value_or(server.max_routes_per_client);
+  if (config_.networks.size() > most) {
+    spdlog::warn("{}: {} networks, of which {} are left out (max-routes-per-client)", label(),
+                 config_.networks.size(), config_.networks.size() - most);
+    config_.networks.resize(most);
+  }
   return config_.disabled ? "client is disabled" : "";
 }
 
@@ -208,11 +217,16 @@ std::string ServerClient::agree_on_cipher() {
       if (const auto algorithm = crypto::aead_from_name(name)) own.push_back(*algorithm);
     }
   }
+  if (context_.options.point_to_point) return {};  // when TLS is through
   cipher_ = proto::choose_cipher(own, fallback_cipher(context_.options.data), peer_info_, peer_options_);
   if (!cipher_) return std::string(proto::kNoSharedCipher);
-  flags_ = proto::choose_protocol_flags(peer_info_);
+  if (context_.options.data.exporter_required && !peer_info_.has(proto::ProtoBit::tls_key_export))
+    return "key material export is required by this server";
   if (const auto offer = proto::find_batch_offer(peer_info_); offer && context_.options.batch.channel)
     batch_ = proto::choose_batch_terms(*offer, driver_.link().stream ? 1 : context_.lanes);
+  // Either batches or epochs.
+  if (batch_ || !context_.options.data.epoch_format) peer_info_.forget(proto::ProtoBit::data_epoch);
+  flags_ = proto::choose_protocol_flags(peer_info_);
 
   compression_stub_ =
       peer_options_.comp_lzo && context_.options.data.framing == config::CompressionFraming::none;
@@ -243,9 +257,26 @@ void ServerClient::handle(proto::Established&& established) {
   }
 }
 
+// Point to point: there is no push in which it could be told.
+bool ServerClient::agree_with_other_end() {
+  const PointToPointTerms agreed =
+      agree_point_to_point(context_.options, context_.ciphers, peer_info_, peer_options_, driver_.session());
+  if (!agreed.cipher) {
+    leave(std::string(proto::kNoSharedCipher));
+    return false;
+  }
+  cipher_ = agreed.cipher;
+  agreed_peer_id_ = agreed.peer_id;
+  flags_ = agreed.flags;
+  if (flags_.dynamic_tls_crypt) driver_.session().enable_dynamic_tls_crypt();
+  return true;
+}
+
 void ServerClient::connect(proto::KeyId key) {
   state_ = State::connected;
   connected_since_ = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  if (context_.options.point_to_point && !agree_with_other_end()) return;
+  limits_.emplace(context_.options.limits, proto::Clock::now());
   driver_.set_peer(index_);
   data_keys_.add_peer(index_, lanes_, driver_.link(), tunio::Endpoint(), peer_settings(),
                       context_.data_plane);
@@ -258,19 +289,27 @@ void ServerClient::connect(proto::KeyId key) {
                addresses_->ipv4 ? addresses_->ipv4->format() : "",
                addresses_->ipv4 && addresses_->ipv6 ? " and " : "",
                addresses_->ipv6 ? addresses_->ipv6->address.format() : "");
-  if (push_requested_ || peer_info_.has(proto::ProtoBit::request_push)) answer_push_request();
+  const bool pushes = !context_.options.point_to_point;
+  if (pushes && (push_requested_ || peer_info_.has(proto::ProtoBit::request_push))) answer_push_request();
+}
+
+// In the header of DATA_V2; none: the client gets DATA_V1.
+std::optional<proto::PeerId> ServerClient::own_wire_id() const {
+  if (context_.options.point_to_point) return agreed_peer_id_;
+  if (!peer_info_.has(proto::ProtoBit::data_v2)) return std::nullopt;
+  return proto::PeerId{index_.value};
 }
 
 void ServerClient::install_key(proto::KeyId key) {
-  const bool has_peer_id = peer_info_.has(proto::ProtoBit::data_v2);
-  const DataKeyAgreement agreement{
-      .peer = index_,
-      .role = crypto::Role::server,
-      .cipher = *cipher_,
-      .derivation =
-          flags_.tls_key_export ? proto::KeyDerivation::tls_exporter : proto::KeyDerivation::legacy_prf,
-      .wire_id = has_peer_id ? std::optional(proto::PeerId{index_.value}) : std::nullopt,
-      .batch = batch_};
+  const auto wire_id = own_wire_id();
+  const DataKeyAgreement agreement{.peer = index_,
+                                   .role = crypto::Role::server,
+                                   .cipher = *cipher_,
+                                   .derivation = flags_.tls_key_export ? proto::KeyDerivation::tls_exporter
+                                                                       : proto::KeyDerivation::legacy_prf,
+                                   .wire_id = wire_id,
+                                   .batch = batch_,
+                                   .epoch = flags_.data_epoch};
   if (!data_keys_.install(driver_.session(), key, agreement, context_.data_plane))
     leave("data keys could not be derived");
 }
@@ -278,13 +317,13 @@ void ServerClient::install_key(proto::KeyId key) {
 dataplane::PeerSettings ServerClient::peer_settings() const {
   const config::Options& options = context_.options;
   dataplane::PeerSettings settings;
-  settings.wire_id = {index_.value};
+  settings.wire_id = own_wire_id().value_or(proto::kNoPeer);
   settings.framing = compression_stub_ ? proto::CompressionFraming::stub_v2 : framing(options.data.framing);
   const bool stream = driver_.link().stream.has_value();
   const Encapsulation encapsulation{
       .outer_family = driver_.link().endpoint.address().family(),
       .transport = stream ? config::Transport::tcp : config::Transport::udp,
-      .record_overhead = proto::kDataV2Overhead + proto::framing_size(settings.framing)};
+      .record_overhead = packet_overhead(flags_.data_epoch) + proto::framing_size(settings.framing)};
   apply_link_limits(options.link, encapsulation, batch_.has_value(), settings);
   settings.ping_interval = options.keepalive.ping;
   settings.receive_timeout = options.keepalive.timeout;
@@ -295,7 +334,7 @@ void ServerClient::handle(proto::MessageReceived&& message) {
   switch (proto::classify_control_message(message.text).kind) {
     case proto::ControlMessageKind::push_request:
       push_requested_ = true;
-      if (connected()) answer_push_request();
+      if (connected() && !context_.options.point_to_point) answer_push_request();
       return;
     case proto::ControlMessageKind::exit:
       return leave("the client has left");
@@ -326,6 +365,30 @@ void ServerClient::answer_push_request() {
   if (first && flags_.dynamic_tls_crypt) driver_.session().enable_dynamic_tls_crypt();
 }
 
+std::string ServerClient::push_update(const std::vector<std::string>& options) {
+  if (!connected()) return "the client is not connected";
+  if (!peer_info_.has(proto::ProtoBit::push_update)) return "the client does not know push updates";
+  const auto [error, messages] = proto::format_push_update(options);
+  if (!error.empty()) return error;
+  if (std::string refusal = follow_addresses(options); !refusal.empty()) return refusal;
+  for (const std::string& text : messages) {
+    if (!driver_.session().send_message(text, now())) return "the update does not fit the control channel";
+  }
+  driver_.pump();
+  return {};
+}
+
+// The client will send from the address that it is told of.
+std::string ServerClient::follow_addresses(const std::vector<std::string>& options) {
+  config::PushedOptions told;
+  const config::Options client_side;
+  for (const std::string& option : options) {
+    if (option.starts_with("ifconfig ")) (void)config::apply_pushed(option, client_side, told);
+  }
+  if (!told.addresses.local || !told.addresses.netmask_or_peer) return {};
+  return context_.addresses.move(*addresses_, *told.addresses.local, *told.addresses.netmask_or_peer, index_);
+}
+
 void ServerClient::handle(proto::SendKeyChanged&& change) {
   context_.data_plane.post(dataplane::SendWithKey{index_, change.key});
 }
@@ -345,8 +408,14 @@ void ServerClient::handle(proto::Failed&& failed) {
 // Packets of another session id never reach this session: the server offers them to FirstContact.
 void ServerClient::handle(proto::PeerReset&&) {}
 
-void ServerClient::renew_if_worn() {
-  if (connected() && data_keys_.are_worn()) driver_.start_rekey();
+void ServerClient::tick(proto::TimePoint now) {
+  if (!connected()) return;
+  if (data_keys_.are_worn()) driver_.start_rekey();
+  if (!connected() || !limits_) return;
+  const TrafficTotals passed = traffic();
+  if (const auto reason = limits_->exceeded(passed.tun_bytes_read + passed.tun_bytes_written, now);
+      !reason.empty())
+    leave(std::string(reason));
 }
 
 void ServerClient::move_to(const tunio::Endpoint& endpoint) {

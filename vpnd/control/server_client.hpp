@@ -17,6 +17,7 @@
 #include "vpnd/control/data_plane.hpp"
 #include "vpnd/control/password_verifier.hpp"
 #include "vpnd/control/session_driver.hpp"
+#include "vpnd/control/session_limits.hpp"
 
 namespace vpnd::control {
 
@@ -64,6 +65,9 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   /// Keys are agreed and the client has its addresses.
   bool connected() const noexcept { return state_ == State::connected; }
+  /// Its tls-crypt-v2 key is one that the server takes: false while that is being asked.
+  bool key_accepted() const noexcept { return key_accepted_; }
+  void set_key_accepted(bool accepted) noexcept { key_accepted_ = accepted; }
   /// Whether its packets may cost a step of a TLS handshake.
   bool handshaking() const;
   const std::string& common_name() const noexcept { return common_name_; }
@@ -80,12 +84,16 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   /// "name/192.0.2.1:1194", as log lines begin.
   std::string label() const;
 
-  /// Starts a rekey when so much went through the current key that reneg-bytes or reneg-pkts asks for it.
-  void renew_if_worn();
+  /// Every second: starts a rekey when reneg-bytes or reneg-pkts asks for it, and leaves when inactive or
+  /// session-timeout does.
+  void tick(proto::TimePoint now);
   /// The client is at another address from now on.
   void move_to(const tunio::Endpoint& endpoint);
   /// Tells the client to connect anew (the server is going); `flags` such as "[N]".
   void send_restart(std::string_view flags);
+  /// Tells a connected client of changes to what it was pushed (PUSH_UPDATE), and follows a new `ifconfig`.
+  /// Returns why it was not told, or nothing.
+  std::string push_update(const std::vector<std::string>& options);
   /// Takes back what the client was given. Called by its owner, once.
   void withdraw();
 
@@ -111,10 +119,13 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   std::string read_client_config();
   std::string agree_on_cipher();
   void warn_of_inconsistencies() const;
+  bool agree_with_other_end();
   void connect(proto::KeyId key);
+  std::optional<proto::PeerId> own_wire_id() const;
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
   void answer_push_request();
+  std::string follow_addresses(const std::vector<std::string>& options);
   void leave(const std::string& reason);
   host::ScriptEnvironment environment() const;
 
@@ -124,6 +135,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   unsigned lanes_ = 1;
   const proto::SessionId remote_id_;
   State state_ = State::handshaking;
+  bool key_accepted_ = true;
 
   std::string common_name_;
   std::string username_;
@@ -136,12 +148,14 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   std::optional<crypto::AeadAlgorithm> cipher_;
   std::optional<proto::BatchTerms> batch_;
   proto::ProtocolFlags flags_;
+  std::optional<proto::PeerId> agreed_peer_id_;  // point to point
   bool compression_stub_ = false;
 
   std::shared_ptr<PasswordVerifier::Verification> verification_;  // under way, or the last one
   bool push_requested_ = false;
   std::optional<proto::TimePoint> pushed_at_;
   std::int64_t connected_since_ = 0;
+  std::optional<SessionLimits> limits_;  // since it is connected
   DataKeys data_keys_;
   SessionDriver driver_;
 };

@@ -18,18 +18,25 @@ namespace {
 
 constexpr std::chrono::seconds kScriptTimeout{60};
 
-tunio::TunDevice open_device(const config::Options& options) {
+// A queue for each worker; with several UDP listeners each of them has its workers.
+unsigned wanted_queues(const config::Options& options) {
+  return config::worker_groups(options) * config::worker_count(options, std::thread::hardware_concurrency());
+}
+
+std::optional<tunio::TunDevice> open_device(const config::Options& options) {
+  if (options.tunnel.is_null) return std::nullopt;
   tunio::TunOptions tun;
   tun.node = options.tunnel.clone_device;
   tun.name = options.tunnel.device;
   tun.queue_length = options.tunnel.transmit_queue.value_or(0);
-  tun.queues = config::worker_count(options, std::thread::hardware_concurrency());
+  tun.queues = wanted_queues(options);
   tun.segmentation = options.batch.offloads.tun_tso;
   tun.udp_segmentation = tun.segmentation && options.batch.offloads.tun_uso;
   try {
     return tunio::TunDevice::open(tun);
   } catch (const std::system_error& error) {
-    if (options.batch.workers || tun.queues == 1 || error.code() != std::errc::invalid_argument) throw;
+    const bool one_will_do = !options.batch.workers && config::worker_groups(options) == 1;
+    if (!one_will_do || tun.queues == 1 || error.code() != std::errc::invalid_argument) throw;
     spdlog::info("{}; one worker then", error.what());
   }
   tun.queues = 1;
@@ -74,7 +81,9 @@ TunnelPlan configured_plan(const config::Options& options) {
 }
 
 TunnelDevice::TunnelDevice(const config::Options& options)
-    : options_(options), tun_(open_device(options)), queue_count_(tun_.queues().size()) {}
+    : options_(options),
+      tun_(open_device(options)),
+      queue_count_(tun_ ? tun_->queues().size() : wanted_queues(options)) {}
 
 TunnelDevice::~TunnelDevice() {
   try {
@@ -84,19 +93,31 @@ TunnelDevice::~TunnelDevice() {
   }
 }
 
+const std::string& TunnelDevice::name() const noexcept {
+  static const std::string kNull = "null";
+  return tun_ ? tun_->name() : kNull;
+}
+
+std::vector<tunio::UniqueFd> TunnelDevice::take_queues() {
+  if (tun_) return std::move(tun_->queues());
+  std::vector<tunio::UniqueFd> none(queue_count_);
+  return none;
+}
+
 std::string TunnelDevice::describe_data_path(const std::string& event_loops) const {
   const auto offered = [](bool had) { return tunio::Capability{had, had ? "" : "the kernel has none"}; };
   const tunio::IoCapabilities udp = tunio::probe_udp();
   return control::describe_data_path(options_.batch,
                                      {.event_loop = event_loops,
-                                      .tun_segmentation = offered(tun_.segmentation()),
-                                      .tun_udp_segmentation = offered(tun_.udp_segmentation()),
+                                      .tun_segmentation = offered(tun_ && tun_->segmentation()),
+                                      .tun_udp_segmentation = offered(udp_segmentation()),
                                       .udp_segment = udp.udp_segment,
                                       .udp_gro = udp.udp_gro});
 }
 
 void TunnelDevice::bring_up(const TunnelPlan& plan) {
   plan_ = plan;
+  if (!tun_) return;  // nothing to give addresses and routes to
   require(addresses_.configure_link(name(), {.mtu = plan.mtu, .transmit_queue_length = {}, .up = true}));
   if (options_.tunnel.configure_addresses) set_addresses(plan);
   run_script(options_.scripts.up, "up", true);
@@ -106,6 +127,7 @@ void TunnelDevice::bring_up(const TunnelPlan& plan) {
 
 void TunnelDevice::bring_down() {
   if (!plan_) return;
+  if (!tun_) return plan_.reset();
   run_script(options_.scripts.route_pre_down, "route-pre-down", false);
   for (const std::string& failure : routes_.restore()) spdlog::warn("{}", failure);
   for (const std::string& failure : addresses_.restore()) spdlog::warn("{}", failure);
@@ -145,9 +167,11 @@ void TunnelDevice::set_route(const config::Route& route, const TunnelPlan& plan)
   host::Route wanted;
   wanted.destination = tunio::Prefix{*network, route.bits}.network();
   wanted.metric = route.metric ? route.metric : plan.routing.route_metric;
+  wanted.table = plan.routing.table.value_or(host::kMainTable);
   const bool into_tunnel = !route.gateway || route.gateway->keyword == config::RouteKeyword::vpn_gateway;
   if (into_tunnel) {
     wanted.device = name();
+    if (network->is_v6()) wanted.gateway = plan.routing.route_gateway_ipv6;
   } else {
     wanted.gateway = resolve(*route.gateway, plan);
     if (!wanted.gateway)
@@ -194,6 +218,7 @@ void TunnelDevice::redirect_gateway(const TunnelPlan& plan) {
   request.block_local = wanted.block_local;
   request.device = name();
   request.server = plan.server;
+  request.table = plan.routing.table.value_or(host::kMainTable);
   request.metric = plan.routing.route_metric.value_or(0);
   if (wanted.bypass_dns) request.bypass = host::host_name_servers();
   if (wanted.bypass_dhcp) {
@@ -205,7 +230,7 @@ void TunnelDevice::redirect_gateway(const TunnelPlan& plan) {
 }
 
 void TunnelDevice::keep_server_reachable(const tunio::IpAddress& server) {
-  if (!plan_ || plan_->server == server) return;
+  if (!plan_ || !tun_ || plan_->server == server) return;
   const auto path = routes_.default_path(server.family());
   if (!plan_->routing.redirect_gateway.enabled || !path || path->device == name()) return;
   host::Route route;

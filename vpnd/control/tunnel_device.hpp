@@ -30,17 +30,18 @@ struct TunnelPlan {
 /// Belongs to the control thread.
 class TunnelDevice {
  public:
-  /// Opens the device with a queue per worker, or with one where it is the user's own and has no more, and
+  /// With `dev null` there is no device: what comes out of the tunnel is dropped, and nothing goes in. Else
+  /// opens the device with a queue per worker, or with one where it is the user's own and has no more, and
   /// the number was not asked for. Throws std::system_error.
   explicit TunnelDevice(const config::Options& options);
   /// Runs `down`, then takes routes, addresses and the device away.
   ~TunnelDevice();
 
-  const std::string& name() const noexcept { return tun_.name(); }
-  bool udp_segmentation() const noexcept { return tun_.udp_segmentation(); }
+  const std::string& name() const noexcept;
+  bool udp_segmentation() const noexcept { return tun_ && tun_->udp_segmentation(); }
   std::size_t queue_count() const noexcept { return queue_count_; }
   /// The descriptors for the workers; once.
-  std::vector<tunio::UniqueFd> take_queues() { return std::move(tun_.queues()); }
+  std::vector<tunio::UniqueFd> take_queues();
   /// For the log: this device, UDP sockets and the event loops (which are named).
   std::string describe_data_path(const std::string& event_loops) const;
 
@@ -71,7 +72,7 @@ class TunnelDevice {
   host::ScriptEnvironment environment() const;
 
   const config::Options& options_;
-  tunio::TunDevice tun_;
+  std::optional<tunio::TunDevice> tun_;  // none: dev null
   const std::size_t queue_count_;
   host::NetworkConfigurator addresses_;
   host::NetworkConfigurator routes_;  // apart, since they go first

@@ -90,6 +90,15 @@ void select_capabilities(const PrivilegeRequest& request) {
 
 }  // namespace
 
+PrivilegeRequest with_numbers(const PrivilegeRequest& request) {
+  if (request.user.empty() && request.group.empty()) return request;
+  const Identity wanted = identity_of(request);
+  PrivilegeRequest numbered = request;
+  if (!request.user.empty()) numbered.user = std::to_string(wanted.user);
+  numbered.group = std::to_string(wanted.group);
+  return numbered;
+}
+
 void drop_privileges(const PrivilegeRequest& request) {
   const Identity wanted = identity_of(request);
   const bool changes_user = wanted.user != ::getuid();

@@ -30,6 +30,9 @@ struct PrivilegeRequest {
 // process does not hold.
 void drop_privileges(const PrivilegeRequest& request);
 
+// The same request with user and group as numbers, both given. Throws as drop_privileges() does.
+PrivilegeRequest with_numbers(const PrivilegeRequest& request);
+
 // Before the drop: makes sure that the user of the request can go on writing the file at `path` (status,
 // address pool), by creating it if it is missing, and giving it to that user. Does nothing for a request
 // without user and group, and nothing to what is no regular file.

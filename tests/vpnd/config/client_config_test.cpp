@@ -35,8 +35,10 @@ TEST(ClientConfig, ReadsWhatMayStandInAClientFile) {
   const auto [config, none] = parse_client_config(
       "# a branch office\nifconfig-push 10.8.0.7 255.255.255.0\nifconfig-ipv6-push fd00:8::7/64 fd00:8::1\n"
       "iroute 192.168.7.0 255.255.255.0\niroute 192.168.8.1\niroute-ipv6 fd00:7::/48\ndata-ciphers "
-      "AES-128-GCM\n",
+      "AES-128-GCM\nmax-routes-per-client 5\noverride-username branch\n",
       "ccd/me");
+  EXPECT_EQ(config.max_networks, 5u);
+  EXPECT_EQ(config.username, "branch");
   EXPECT_THAT(none, IsEmpty());
   EXPECT_FALSE(config.disabled);
   EXPECT_EQ(config.address->address, ip("10.8.0.7"));
@@ -62,8 +64,7 @@ TEST(ClientConfig, LeavesOutFaultyLinesAndSaysSo) {
       {"push \"a,b\"",
        "ccd/me:1: \"a,b\": a pushed option cannot contain a comma: commas separate options on the wire"},
       {"push-reset now", "ccd/me:1: \"push-reset\": takes no argument"},
-      {"max-routes-per-client 3",
-       "ccd/me:1: \"max-routes-per-client\": has no effect: the number of iroutes is not limited"},
+      {"max-routes-per-client 0", "ccd/me:1: \"0\": out of range; max-routes-per-client takes 1 to 65536"},
       {"push \"a", "ccd/me:1: a double quote is not closed"},
   };
   for (const auto& [line, warning] : cases) EXPECT_THAT(warnings(line), ElementsAre(warning)) << line;

@@ -19,7 +19,9 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAClient) {
       {"persist-tnu", "test.conf:6: \"persist-tnu\": unknown directive; did you mean \"persist-tun\"?"},
       {"workers 17", "test.conf:6: \"17\": out of range; workers takes 1 to 16"},
       {"workers many", "test.conf:6: \"many\": workers takes a whole number here"},
-      {"frobnicate", "test.conf:6: \"frobnicate\": unknown directive"},
+      {"frobnicate",
+       "test.conf:6: \"frobnicate\": unknown directive; remove it, or let it pass with "
+       "ignore-unknown-option frobnicate"},
       {"port", "test.conf:6: \"port\": too few arguments; it takes PORT"},
       {"port 1194 1195", "test.conf:6: \"1195\": too many arguments; port takes PORT"},
       {"float yes", "test.conf:6: \"yes\": too many arguments; float takes none"},
@@ -72,15 +74,13 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAClient) {
       {"tls-version-min 1.4",
        "test.conf:6: \"1.4\": not a value of tls-version-min; it takes 1.0, 1.1, 1.2, 1.3"},
       {"tls-version-max 1.1",
-       "test.conf: \"tls-version-max\": lies below tls-version-min (1.2 unless given)"},
+       "test.conf: \"tls-version-max\": lies below tls-version-min; raise it, or lower that (1.2 unless "
+       "given)"},
       {"peer-fingerprint 00:11",
        "test.conf:6: \"00:11\": not a SHA-256 fingerprint: 32 pairs of hexadecimal digits with ':' between "
        "them"},
       {"crl-verify missing.pem", "test.conf:6: \"missing.pem\": cannot be read: No such file or directory"},
-      {"crl-verify crls dir",
-       "test.conf:6: \"dir\": a directory of revoked serial numbers is not yet supported by vpnd; give the "
-       "CRL as a file"},
-      {"cert my.crt", "test.conf:6: \"cert\": needs key"},
+      {"cert my.crt", "test.conf:6: \"cert\": is of no use alone; add key"},
       {"extra-certs test.conf", "test.conf:6: \"test.conf\": holds no PEM text (-----BEGIN …)"},
       {"<cert>\nabc", "test.conf:6: \"<cert>\": the block is not closed; </cert> is missing"},
       {"<verb>\n3\n</verb>", "test.conf:6: \"<verb>\": cannot be given inline"},
@@ -92,7 +92,8 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAClient) {
       {"genkey secret", "test.conf:6: \"genkey\": is for the command line only"},
       {"nobind\nlport 5000", "test.conf:6: \"nobind\": contradicts local, lport or bind; remove one"},
       {"local 10.0.0.1\nlocal 10.0.0.2", "test.conf:7: \"10.0.0.2\": a client has one local address"},
-      {"<connection>\nproto udp\n</connection>", "test.conf:6: \"<connection>\": the block has no remote"},
+      {"<connection>\nproto udp\n</connection>",
+       "test.conf:6: \"<connection>\": the block has no remote; add remote HOST PORT"},
       {"<connection>\nremote a\nverb 3\n</connection>",
        "test.conf:8: \"verb\": not allowed in a connection block; write it outside"},
       {"<connection>\nremote a\nremote b\n</connection>",
@@ -108,7 +109,8 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAClient) {
        "test.conf:6: \"$(reboot)\": a character that is not allowed in what scripts will read"},
       {"io poll", "test.conf:6: \"poll\": not a value of io; it takes auto, uring, epoll"},
       {"http-proxy proxy 8080",
-       "test.conf:6: \"http-proxy\": not yet supported by vpnd: remove it, or use proto udp past the proxy"},
+       "test.conf:6: \"http-proxy\": carries TCP only; write proto tcp-client, or tcp behind the port of "
+       "remote"},
       {"fragment 1300",
        "test.conf:6: \"fragment\": not supported by vpnd: fragments inside the data channel are not "
        "supported; use mssfix "
@@ -132,11 +134,6 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAServer) {
       {"server-ipv6 fd00::/48", "test.conf:5: \"fd00::/48\": the network must be from /64 to /124"},
       {"server-ipv6 fd00::1/64",
        "test.conf:5: \"fd00::1/64\": not the address of a network; did you mean fd00::/64?"},
-      {"topology net30",
-       "test.conf:5: \"topology\": not yet supported by vpnd on a server: use topology subnet"},
-      {"mode p2p",
-       "test.conf:5: \"p2p\": point-to-point mode is not yet supported by vpnd: make one end a server, the "
-       "other a client"},
       {"ifconfig 10.8.0.1 255.255.255.0",
        "test.conf:5: \"ifconfig\": server gives the address already; remove it"},
       {"ifconfig-pool 10.8.0.9 10.8.0.2",
@@ -153,7 +150,7 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAServer) {
       {"nobind",
        "test.conf:5: \"nobind\": is for a client, and this is the configuration of a server; remove it"},
       {"proto tcp-client", "test.conf:5: \"proto\": a server listens with tcp-server, or tcp"},
-      {"ccd-exclusive", "test.conf:5: \"ccd-exclusive\": needs client-config-dir"},
+      {"ccd-exclusive", "test.conf:5: \"ccd-exclusive\": has no folder to look into; add client-config-dir"},
       {"verify-client-cert none",
        "test.conf:5: \"verify-client-cert\": without auth-user-pass-verify anybody could connect; add it, or "
        "write "
@@ -169,8 +166,7 @@ TEST(ConfigErrors, NameLineWordAndRemedyInAServer) {
        "test.conf:5: \"client-cert-not-required\": not supported by vpnd: write verify-client-cert none "
        "instead"},
       {"port-share localhost 443",
-       "test.conf:5: \"port-share\": not yet supported by vpnd: remove it; give the web server a port of its "
-       "own"},
+       "test.conf:5: \"port-share\": needs proto tcp-server, or a local with tcp"},
       {"<connection>\nremote a\n</connection>",
        "test.conf:6: \"remote\": is for a client, and this is the configuration of a server; remove it\n"
        "test.conf:5: \"<connection>\": a server does not connect; write local for each address"},
@@ -186,13 +182,9 @@ TEST(ConfigErrors, SayWhatAWholeFileLacks) {
       {"client\nremote a\nca ca.crt\n", "test.conf: a client needs cert and key, or auth-user-pass"},
       {"client\nremote a\nauth-user-pass\n",
        "test.conf: no way to check the server: add ca or peer-fingerprint"},
-      {"tls-client\nremote a\nca ca.crt\nauth-user-pass\n",
-       "test.conf:1: \"tls-client\": point-to-point mode is not yet supported by vpnd: add pull, or write "
-       "client instead"},
-      {"tls-server\n",
-       "test.conf:1: \"tls-server\": point-to-point mode is not yet supported by vpnd: write server NETWORK "
-       "NETMASK "
-       "instead"},
+      {"tls-server\nca ca.crt\ncert my.crt\nkey my.key\nmax-clients 5\n",
+       "test.conf:5: \"max-clients\": is for a server of many clients; add mode server, or server NETWORK "
+       "NETMASK"},
       {"server 10.8.0.0 255.255.255.0\nca ca.crt\n", "test.conf: a server needs cert and key"},
       {"mode server\ntls-server\nca ca.crt\ncert my.crt\nkey my.key\n",
        "test.conf: a server needs an address in the tunnel; write server NETWORK NETMASK"},

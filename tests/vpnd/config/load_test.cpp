@@ -174,14 +174,14 @@ TEST(Load, LetsUnknownWordsPassWhereTheFileSaysSo) {
       error_of(std::string(kClient) + "setenv opt frobnicate 3\nignore-unknown-option foo bar\nfoo 1\nbar\n"),
       "");
   EXPECT_EQ(error_of(std::string(kClient) + "foo\nignore-unknown-option foo\n"),
-            "test.conf:6: \"foo\": unknown directive");  // works only from here on
+            "test.conf:6: \"foo\": unknown directive; remove it, or let it pass with ignore-unknown-option "
+            "foo");  // works only from here on
 }
 
 TEST(Load, KeepsWhatAnOptionalDirectiveSets) {
   EXPECT_EQ(client_with("setenv opt verb 7\n").log.verbosity, 7u);
-  EXPECT_EQ(warnings_of(std::string(kClient) + "setenv opt port-share h 1\n"),
-            "test.conf:6: \"port-share\": not yet supported by vpnd: remove it; give the web server a port "
-            "of its own");
+  EXPECT_EQ(warnings_of(std::string(kClient) + "setenv opt shaper 1000\n"),
+            "test.conf:6: \"shaper\": not supported by vpnd: limit the rate with tc on the tunnel device");
 }
 
 TEST(Load, RemembersWhereTheAeadBackendWasChosen) {
@@ -289,6 +289,76 @@ TEST(Load, ReadsValuesIntoTheirTypes) {
   EXPECT_EQ(options.tls.peer_fingerprints[0].substr(0, 32), "00112233445566778899aabbccddeeff");
 }
 
+TEST(Load, ExpandsServerForLines) {
+  const Options net30 = server_with("topology net30\n");
+  EXPECT_EQ(net30.tunnel.addresses.local, ip("10.8.0.1"));
+  EXPECT_EQ(net30.tunnel.addresses.netmask_or_peer, ip("10.8.0.2"));
+  EXPECT_EQ(net30.server.pool, (AddressRange{ip("10.8.0.4"), ip("10.8.0.251")}));
+  ASSERT_EQ(net30.tunnel.routing.routes.size(), 1u);
+  EXPECT_EQ(net30.tunnel.routing.routes[0].bits, 24);
+  EXPECT_THAT(texts(net30.server.push), ElementsAre("route 10.8.0.1", "topology net30"));
+  EXPECT_THAT(texts(server_with("topology p2p\n").server.push), ElementsAre("topology p2p"));
+  EXPECT_THAT(texts(server_with("topology p2p\nclient-to-client\n").server.push),
+              ElementsAre("route 10.8.0.0 255.255.255.0", "topology p2p"));
+}
+
+TEST(Load, TakesTheDefaultsOfOlderVersions) {
+  const Options old = server_with("compat-mode 2.5.0\ncipher AES-192-GCM\n");
+  EXPECT_EQ(old.tunnel.addresses.topology, Topology::net30);
+  EXPECT_EQ(old.tls.version_min, TlsVersion::tls1_0);
+  EXPECT_EQ(old.data.ciphers.back(), "AES-192-GCM");
+  const Options given = server_with("compat-mode 2.4\ntopology subnet\ntls-version-min 1.2\n");
+  EXPECT_EQ(given.tunnel.addresses.topology, Topology::subnet);
+  EXPECT_EQ(given.tls.version_min, TlsVersion::tls1_2);
+  EXPECT_EQ(server_with("compat-mode 2.7.0\n").tunnel.addresses.topology, Topology::subnet);
+}
+
+TEST(Load, KeepsOnlyTheRemotesOfTheProtocolThatIsForced) {
+  const Options options = client_with("remote b 443 tcp\nproto-force tcp\n");
+  ASSERT_EQ(options.client.remotes.size(), 1u);
+  EXPECT_EQ(options.client.remotes[0].host, "b");
+}
+
+TEST(Load, GivesEachUdpListenerWorkersOfItsOwn) {
+  const Options options = server_with("local 10.0.0.1\nlocal 10.0.0.2 1195 udp\nlocal 10.0.0.1 443 tcp\n");
+  EXPECT_EQ(worker_groups(options), 2u);
+  EXPECT_EQ(worker_count(options, 2), 1u);
+  EXPECT_EQ(worker_count(options, 8), 4u);
+  EXPECT_EQ(worker_groups(server_with("proto tcp\n")), 1u);
+}
+
+TEST(Load, ReadsWhatTheProxyIsTold) {
+  Files files;
+  files.with("login", "bob\nsecret\n");
+  const Options options = load_text(std::string(kClient) +
+                                        "proto tcp\nhttp-proxy proxy 3128 login basic\n"
+                                        "http-proxy-option AGENT \"an agent\"\n",
+                                    files)
+                              .options;
+  const auto& proxy = options.client.remotes.front().link.proxy;
+  ASSERT_TRUE(proxy && proxy->credentials);
+  EXPECT_EQ(proxy->host, "proxy");
+  EXPECT_EQ(proxy->port, 3128);
+  EXPECT_EQ(proxy->credentials->username, "bob");
+  EXPECT_EQ(proxy->credentials->password.expose(), "secret");
+  EXPECT_EQ(proxy->http_agent, "an agent");
+}
+
+TEST(Load, ReadsWhatElseACertificateMustBeLike) {
+  const TlsOptions tls =
+      client_with(
+          "x509-username-field ou emailAddress\nremote-cert-ku a0 88\nremote-cert-eku \"TLS Web\"\n"
+          "<verify-hash>\n00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33\n</verify-hash>\n"
+          "crl-verify revoked dir\ncapath authorities\n")
+          .tls;
+  EXPECT_THAT(tls.name_fields, ElementsAre("OU", "emailAddress"));
+  EXPECT_THAT(*tls.key_usages, ElementsAre(0xa0u, 0x88u));
+  EXPECT_EQ(tls.extended_key_usage, "TLS Web");
+  EXPECT_THAT(tls.issuer_hashes, ElementsAre("00112233445566778899aabbccddeeff00112233"));
+  EXPECT_EQ(tls.revoked_serials->path, "revoked");
+  EXPECT_EQ(tls.ca_directory->path, "authorities");
+}
+
 TEST(CommandLine, TakesALoneFileName) {
   Files files;
   files.with("x.conf", kClient);
@@ -334,7 +404,7 @@ TEST(CommandLine, MakesKeysInTheNewAndTheOldForm) {
   EXPECT_EQ(key({"--genkey", "tls-crypt-v2-server", "f"}).type, KeyType::tls_crypt_v2_server);
   const GenerateKey client =
       key({"--tls-crypt-v2", "s.key", "--genkey", "tls-crypt-v2-client", "f", "bWV0YQ=="});
-  EXPECT_EQ(client.metadata, "bWV0YQ==");
+  EXPECT_EQ(client.metadata, "meta");
   EXPECT_EQ(client.server_key->content.expose(), "-----BEGIN X");
   EXPECT_THROW(key({"--genkey", "tls-crypt-v2-client", "f"}), ConfigError);
 }

@@ -61,6 +61,25 @@ TEST_F(AddressBookTest, GivesEachClientAnAddressThatLeadsToIt) {
   EXPECT_EQ(owner("10.8.0.4"), std::nullopt);
 }
 
+TEST_F(AddressBookTest, GivesEachClientALineOfItsOwnInNet30) {
+  configure("topology net30\n", "server 10.8.0.0 255.255.255.0\n");
+  const Assignment alice = assigned("alice", 7);
+  const Assignment bob = assigned("bob", 8);
+  EXPECT_EQ(alice.ipv4, ip("10.8.0.6"));
+  EXPECT_EQ(alice.netmask_or_peer, ip("10.8.0.5"));
+  EXPECT_EQ(bob.ipv4, ip("10.8.0.10"));
+  EXPECT_EQ(bob.netmask_or_peer, ip("10.8.0.9"));
+  EXPECT_EQ(owner("10.8.0.6"), PeerIndex{7});
+}
+
+TEST_F(AddressBookTest, GivesClientsLinesToOneAddressInP2p) {
+  configure("topology p2p\n", "server 10.8.0.0 255.255.255.0\n");
+  const Assignment alice = assigned("alice", 7);
+  EXPECT_EQ(alice.ipv4, ip("10.8.0.4"));
+  EXPECT_EQ(alice.netmask_or_peer, ip("10.8.0.1"));
+  EXPECT_EQ(assigned("bob", 8).ipv4, ip("10.8.0.5"));
+}
+
 TEST_F(AddressBookTest, TakesBackWhatItGave) {
   configure("");
   const Assignment alice = assigned("alice", 7);

@@ -233,6 +233,50 @@ TEST_F(ServerClientTest, IsToldToWaitForAnAnswerThatWasPutOff) {
   EXPECT_TRUE(talk_until([this] { return connected() && heard("PUSH_REPLY"); }));
 }
 
+// CVE-2020-15078: a client that asked while its password was still being looked at was told everything.
+TEST_F(ServerClientTest, IsToldNothingBeforeTheAnswerHoweverOftenItAsks) {
+  const auto go = path("go").string();
+  start_server(
+      password_script("(while [ ! -e " + go +
+                      " ]; do sleep 0.01; done; printf 0 > \"$auth_control_file\") >/dev/null 2>&1 &\n"
+                      "exit 2\n"));
+  start_client({.username = "me", .password = "secret"});
+  ASSERT_TRUE(talk_until([this] { return heard("AUTH_PENDING"); }));
+  for (int i = 0; i < 10; ++i) client_sends("PUSH_REQUEST");
+  write("go", "");
+  ASSERT_TRUE(talk_until([this] { return heard("AUTH_FAILED"); }));
+  EXPECT_FALSE(heard("PUSH_REPLY"));
+  EXPECT_FALSE(connected());
+}
+
+// ---- changes while connected ----
+
+TEST_F(ServerClientTest, IsToldOfChangesAndFollowedToItsNewAddress) {
+  start_server();
+  ASSERT_TRUE(connect({.peer_info = "IV_PROTO=5086\nIV_CIPHERS=AES-256-GCM\n"}));  // 990 and bit 12
+  EXPECT_EQ(alice().push_update({"-route", "ifconfig 10.8.0.77 255.255.255.0"}), "");
+  ASSERT_TRUE(talk_until([this] { return heard("PUSH_UPDATE,-route,ifconfig 10.8.0.77 255.255.255.0"); }));
+  EXPECT_EQ(alice().addresses()->ipv4, tunio::IpAddress::parse("10.8.0.77"));
+}
+
+TEST_F(ServerClientTest, IsNotToldOfChangesItWouldNotUnderstand) {
+  start_server();
+  ASSERT_TRUE(connect());
+  EXPECT_THAT(alice().push_update({"-route"}), HasSubstr("does not know push updates"));
+}
+
+TEST_F(ServerClientTest, GetsPacketsInEpochsIfItCan) {
+  start_server();
+  ASSERT_TRUE(connect({.peer_info = "IV_PROTO=2014\nIV_CIPHERS=AES-256-GCM\n"}));  // 990 and bit 10
+  EXPECT_THAT(push_reply(), HasSubstr(" aead-epoch"));
+}
+
+TEST_F(ServerClientTest, GetsNoPacketsInEpochsWhereTheyAreOff) {
+  start_server("data-epoch off\n");
+  ASSERT_TRUE(connect({.peer_info = "IV_PROTO=2014\nIV_CIPHERS=AES-256-GCM\n"}));
+  EXPECT_THAT(push_reply(), Not(HasSubstr("aead-epoch")));
+}
+
 TEST_F(ServerClientTest, IsNotToldToWaitWhenItWouldNotUnderstand) {
   const auto go = path("go").string();
   start_server(
@@ -286,13 +330,13 @@ TEST_F(ServerClientTest, IsNotWarnedAboutForWhatIsPushed) {
 TEST_F(ServerClientTest, GetsANewKeyWhenEnoughWentThroughTheOldOne) {
   start_server("reneg-bytes 1000\n");
   ASSERT_TRUE(connect());
-  alice().renew_if_worn();
+  alice().tick(proto::Clock::now());
   const auto packet = tunio::test::Udp{.payload = tunio::test::pattern(1000)}.packet();
   stage.turn([&](tunio::MemoryIo& memory) { memory.tun_gives(packet); });
-  alice().renew_if_worn();
+  alice().tick(proto::Clock::now());
   EXPECT_TRUE(talk_until([this] { return client_keys.size() == 2 && client_keys[1] == kSecond; }));
   EXPECT_TRUE(talk_until([this] { return alice().driver().session().established_key() == kSecond; }));
-  alice().renew_if_worn();  // counts anew
+  alice().tick(proto::Clock::now());  // counts anew
   EXPECT_EQ(alice().driver().session().newest_key(), kSecond);
 }
 

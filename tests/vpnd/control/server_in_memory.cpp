@@ -72,7 +72,7 @@ void ServerInMemory::start_server(const std::string& lines) {
 
   std::vector<dataplane::WorkerConfig> workers(1);
   workers[0].role = crypto::Role::server;
-  data_plane = std::make_unique<DataPlane>(io, std::move(workers), *this,
+  data_plane = std::make_unique<DataPlane>(io, std::move(workers), *this, 1,
                                            [this](tunio::IoConfig, std::string&) { return stage.make_io(); });
   addresses.emplace(options);
   ciphers = data_ciphers(options.data);

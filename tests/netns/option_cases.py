@@ -1,0 +1,271 @@
+"""Directives that show only in a tunnel. Each function is a case; its name is the sentence it proves."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from star import CaseList, Star, check_connected, check_stays_out, tls_crypt_v2_keys
+from support.errors import check
+from support.netns import run
+from support.process import wait_until
+from support.runner import Skipped
+from support.traffic import ping
+
+case = CaseList()
+both_case = CaseList()  # those that need vpnd at both ends
+
+# A web server in one process: answers every connection alike.
+_WEB = """
+import socket
+listener = socket.create_server(("127.0.0.1", 8443))
+print("listening", flush=True)
+while True:
+    connection, _ = listener.accept()
+    connection.recv(1000)
+    connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nhello from behind\\n")
+    connection.close()
+"""
+
+# An HTTP proxy that wants a name and a password, or a SOCKS 5 proxy; carries bytes both ways.
+_PROXY = """
+import base64, socket, sys, threading
+kind, port = sys.argv[1], int(sys.argv[2])
+def carry(a, b):
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+    except OSError:
+        pass
+    for end in (a, b):
+        try: end.shutdown(socket.SHUT_RDWR)
+        except OSError: pass
+def http(client):
+    request = b""
+    while b"\\r\\n\\r\\n" not in request:
+        request += client.recv(1)
+    wanted = b"Basic " + base64.b64encode(b"bob:secret")
+    if wanted not in request:
+        client.sendall(b"HTTP/1.0 407 Proxy Authentication Required\\r\\n\\r\\n")
+        return client.close()
+    host, _, number = request.split()[1].decode().rpartition(":")
+    server = socket.create_connection((host, int(number)))
+    client.sendall(b"HTTP/1.0 200 Connection established\\r\\n\\r\\n")
+    return server
+def socks(client):
+    version, methods = client.recv(1), client.recv(ord(client.recv(1)))
+    client.sendall(bytes([5, 0]))
+    head = client.recv(4)
+    host = socket.inet_ntoa(client.recv(4)) if head[3] == 1 else client.recv(ord(client.recv(1))).decode()
+    number = int.from_bytes(client.recv(2), "big")
+    server = socket.create_connection((host, number))
+    client.sendall(bytes([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]))
+    return server
+def serve(client):
+    server = {"http": http, "socks": socks}[kind](client)
+    if server is not None:
+        print("carrying", flush=True)
+        threading.Thread(target=carry, args=(client, server), daemon=True).start()
+        carry(server, client)
+listener = socket.create_server(("127.0.0.1", port))
+print("listening", flush=True)
+while True:
+    connection, _ = listener.accept()
+    threading.Thread(target=serve, args=(connection,), daemon=True).start()
+"""
+
+
+@case
+def topology_net30_gives_each_client_a_line(star: Star) -> None:
+    star.start_server("topology net30", "client-to-client")
+    first, second = star.connect_client(1), star.connect_client(2, certificate="client2")
+    check(first.v4 == "10.8.0.6", f"the first client's address is {first.v4}")
+    check_connected(first)
+    ping(second.namespace, first.v4)
+
+
+@case
+def topology_p2p_gives_lines_to_one_address(star: Star) -> None:
+    star.start_server("topology p2p")
+    client = star.connect_client(1)
+    check_connected(client)
+    ping(star.server_namespace, client.v4)
+
+
+@case
+def one_server_listens_over_udp_and_tcp_at_several_addresses(star: Star) -> None:
+    if not star.server_program.is_vpnd:
+        raise Skipped("OpenVPN 2.6 has one listener")
+    _, first_link = star.spoke(1)
+    _, second_link = star.spoke(2)
+    star.start_server(f"local {first_link.v4[0]} 1194 udp4", f"local {second_link.v4[0]} 1195 udp4",
+                      f"local {first_link.v4[0]} 443 tcp4-server", "client-to-client")
+    first = star.connect_client(1)
+    second = star.connect_client(2, f"remote {second_link.v4[0]} 1195 udp4", "server-poll-timeout 2",
+                                 certificate="client2")
+    for client in (first, second):
+        check_connected(client)
+    ping(first.namespace, second.v4)
+    first.process.terminate()
+    star.wait_for_clients(1)
+    third = star.connect_client(1, f"remote {first_link.v4[0]} 443", proto="tcp4", without=("remote ",))
+    check_connected(third)
+    ping(third.namespace, second.v4)
+    check(len(star.wait_for_clients(2)) == 2, "not both are there")
+
+
+@case
+def port_share_passes_other_connections_on(star: Star) -> None:
+    web = star.lab.write("web.py", _WEB)
+    helper = star.lab.start_helper(star.server_namespace, "web", [sys.executable, str(web)])
+    helper.wait_for("listening", 5)
+    star.start_server("port-share 127.0.0.1 8443", proto="tcp4")
+    namespace, link = star.spoke(1)
+    answer = namespace.run(sys.executable, "-c", f"import socket; s = socket.create_connection(({link.v4[0]!r}, 1194)); "
+                           "s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(s.recv(1000) + s.recv(1000))")
+    check("hello from behind" in answer, f"the web server is not reached: {answer}")
+    check_connected(star.connect_client(1, proto="tcp4"))
+
+
+@case
+def a_client_goes_through_an_http_proxy(star: Star) -> None:
+    star.start_server(proto="tcp4")
+    login = star.lab.write("proxy-login", "bob\nsecret\n")
+    _check_through_proxy(star, "http", 3128, f"http-proxy 127.0.0.1 3128 {login} basic")
+
+
+@case
+def a_client_goes_through_a_socks_proxy(star: Star) -> None:
+    star.start_server(proto="tcp4")
+    _check_through_proxy(star, "socks", 1080, "socks-proxy 127.0.0.1 1080")
+
+
+@case
+def inactive_ends_a_client_that_carries_nothing(star: Star) -> None:
+    star.start_server('push "inactive 3"')
+    client = star.connect_client(1)
+    check_connected(client)
+    wait_until(lambda: not client.process.running, 10, "the client's end")
+
+
+@case
+def session_timeout_ends_a_client_however_busy(star: Star) -> None:
+    star.start_server('push "session-timeout 3"')
+    client = star.connect_client(1)
+    wait_until(lambda: not client.process.running, 10, "the client's end")
+
+
+@case
+def a_server_drops_clients_that_carry_nothing(star: Star) -> None:
+    star.start_server("inactive 3")
+    star.connect_client(1, "ping-restart 60", "connect-retry 30 30")
+    star.wait_for_clients(1)
+    wait_until(lambda: "Inactivity timeout" in star.server.text(), 10, "the server's word of it")
+
+
+@case
+def dev_null_is_a_tunnel_without_a_device(star: Star) -> None:
+    star.start_server()
+    client = star.connect_client(1, "dev null", "ifconfig-noexec", "route-noexec")
+    check(not client.namespace.has_interface("tun0"), "there is a device")
+    star.wait_for_clients(1)
+
+
+@case
+def revoked_serial_numbers_may_be_files_of_a_folder(star: Star) -> None:
+    folder = star.lab.directory / "revoked"
+    folder.mkdir()
+    serial = run("openssl", "x509", "-noout", "-serial", "-in", str(star.pki.path("client.crt"))).strip().split("=")[1]
+    (folder / str(int(serial, 16))).write_text("")
+    star.start_server(f"crl-verify {folder} dir")
+    check_stays_out(star.start_client(1))
+    check_connected(star.connect_client(2, certificate="client2"))
+
+
+@case
+def pkcs12_holds_all_that_a_client_needs(star: Star) -> None:
+    file = star.lab.directory / "client.p12"
+    path = star.pki.path
+    run("openssl", "pkcs12", "-export", "-in", str(path("client.crt")), "-inkey", str(path("client.key")),
+        "-certfile", str(path("ca.crt")), "-out", str(file), "-passout", "pass:open")
+    password = star.lab.write("p12-password", "open\n")
+    star.start_server()
+    config = star.lab.directory / "client-1.conf"
+    client = star.start_client(1, f"pkcs12 {file}", f"askpass {password}", without=("ca ", "cert ", "key "))
+    client.wait_until_connected()
+    check("ca " not in config.read_text(), "the case has no point")
+    check_connected(client)
+
+
+@case
+def routes_may_go_into_a_table_of_their_own(star: Star) -> None:
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN 2.6 has no route-table")
+    star.start_server('push "route 198.51.100.0 255.255.255.0"')
+    client = star.connect_client(1, "route-table 77")
+    check("198.51.100.0/24" in client.namespace.ip("route", "show", "table", "77"), "not in table 77")
+    check("198.51.100.0/24" not in client.namespace.ip("route"), "in the main table")
+
+
+@case
+def tls_crypt_v2_keys_are_asked_about_and_may_be_too_old(star: Star) -> None:
+    if not star.server_program.is_vpnd:
+        raise Skipped("tests vpnd's server")
+    server_key, client_key = tls_crypt_v2_keys(star)
+    verify = star.lab.write("verify-key", '#!/bin/sh\n[ "$metadata_type" = 1 ] && [ -s "$metadata_file" ]\n', mode=0o700)
+    lines = (f"tls-crypt-v2 {server_key}", "tls-crypt-v2-max-age 1", "script-security 2", f"tls-crypt-v2-verify {verify}")
+    star.start_server(*lines, without=("tls-crypt ",))
+    check_connected(star.connect_client(1, f"tls-crypt-v2 {client_key}", without=("tls-crypt ",)))
+    verify.write_text("#!/bin/sh\nexit 1\n")
+    check_stays_out(star.start_client(2, f"tls-crypt-v2 {client_key}", certificate="client2", without=("tls-crypt ",)))
+
+
+def _check_through_proxy(star: Star, kind: str, port: int, line: str) -> None:
+    namespace, _ = star.spoke(1)
+    script = star.lab.write("proxy.py", _PROXY)
+    proxy = star.lab.start_helper(namespace, "proxy", [sys.executable, str(script), kind, str(port)])
+    proxy.wait_for("listening", 5)
+    client = star.connect_client(1, line, proto="tcp4")
+    check_connected(client)
+    check(proxy.count("carrying") == 1, "the connection went beside the proxy")
+
+
+@case
+def two_ends_need_no_server(star: Star) -> None:
+    """Point-to-point mode, where nothing is pushed; both ends begin a renegotiation while packets go on."""
+    namespace, link = star.spoke(1)
+    near, far = star.server_namespace, namespace
+    common = ("dev tun", "proto udp4", "ca " + str(star.pki.path("ca.crt")), "verb 3", "keepalive 1 10",
+              f"tls-crypt {star.pki.path('tls-crypt.key')}", "data-ciphers AES-256-GCM:CHACHA20-POLY1305")
+    listening = _end(star, star.server_program, "server", *common, "tls-server", "dh none", "port 1194",
+                     "ifconfig 10.9.0.1 10.9.0.2", "ifconfig-ipv6 fd00:9::1/64 fd00:9::2", "reneg-sec 4")
+    connecting = _end(star, star.client_program, "client", *common, "tls-client", f"remote {link.v4[0]} 1194", "nobind",
+                      "ifconfig 10.9.0.2 10.9.0.1", "ifconfig-ipv6 fd00:9::2/64 fd00:9::1", "remote-cert-tls server")
+    server = star.lab.start(near, "listening", star.server_program.command(listening))
+    time.sleep(0.5)
+    client = star.lab.start(far, "connecting", star.client_program.command(connecting))
+    client.wait_for("Initialization Sequence Completed", 20)
+    for address in ("10.9.0.1", "fd00:9::1"):
+        ping(far, address)
+    agreed = client.count(star.client_program.keys_agreed)
+    client.wait_for(star.client_program.keys_agreed, 15, count=agreed + 1)
+    ping(near, "10.9.0.2")
+    check(server.terminate() == 0, "the listening end's exit status is not 0")
+
+
+def _end(star: Star, program, certificate: str, *lines: str):
+    own = ("cert " + str(star.pki.path(certificate + ".crt")), "key " + str(star.pki.path(certificate + ".key")))
+    return star.lab.write(f"end-{certificate}.conf", "".join(line + "\n" for line in (*lines, *own, *program.own_options)))
+
+
+@both_case
+def packets_go_in_epochs_where_both_ends_can(star: Star) -> None:
+    if not (star.server_program.is_vpnd and star.client_program.is_vpnd):
+        raise Skipped("OpenVPN 2.6 knows no epochs")
+    star.start_server("batch-channel off", "reneg-sec 4")
+    client = star.connect_client(1, "batch-channel off")
+    check("Data channel: epochs" in client.process.text(), "no epochs were agreed")
+    check_connected(client)
+    agreed = client.process.count(star.client_program.keys_agreed)
+    client.process.wait_for(star.client_program.keys_agreed, 15, count=agreed + 1)
+    check_connected(client)
