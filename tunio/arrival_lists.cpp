@@ -30,6 +30,7 @@ void ArrivalLists::clear() noexcept {
   woken = false;
   tun_failure.clear();
   udp_failure.clear();
+  tun_reads = 0;
   tun_slots.clear();
   net_slots.clear();
   joined_used = 0;

@@ -32,6 +32,7 @@ struct ArrivalLists {
   std::error_code tun_failure;
   std::error_code udp_failure;
 
+  std::size_t tun_reads = 0;  // slots that were filled; with tun_batch each holds many packets
   std::vector<std::uint16_t> tun_slots;
   std::vector<std::uint16_t> net_slots;
   std::vector<std::vector<std::byte>> joined;  // frames that came in pieces; each is used again

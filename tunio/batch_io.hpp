@@ -37,7 +37,7 @@ inline constexpr std::size_t kMaxWriteParts = 1023;
 /// Largest frame behind OpenVPN's 2-byte length on a stream.
 inline constexpr std::size_t kMaxFrameSize = 65535;
 
-/// One read from tun: a packet, or a super-packet that `header` says how to cut.
+/// One packet from tun, or a super-packet that `header` says how to cut.
 struct TunArrival {
   VirtioNetHeader header;
   std::span<std::byte> packet;
@@ -172,7 +172,7 @@ enum class Engine : std::uint8_t { automatic, io_uring, epoll };
 enum class Offload : std::uint8_t { on, off };
 
 struct IoConfig {
-  UniqueFd tun;  // opened with IFF_VNET_HDR and a 10-byte header (tun_device.hpp); empty: none yet
+  UniqueFd tun;  // opened by TunDevice (tun_device.hpp), of either driver; empty: none yet
   UniqueFd udp;  // udp_socket.hpp; empty: none yet. UDP_GRO is read if the socket has it switched on.
   Engine engine = Engine::automatic;
   Offload udp_segmentation = Offload::on;  // UDP_SEGMENT

@@ -10,7 +10,6 @@
 #include <initializer_list>
 #include <system_error>
 
-#include "tunio/tun_device.hpp"
 #include "tunio/uring_ring.hpp"
 
 namespace vpnd::tunio {
@@ -57,10 +56,15 @@ Capability try_udp_option(int option, const char* needs) {
   return no(fmt::format("{} ({})", error_text(errno), needs));
 }
 
-void probe_tun(IoCapabilities& result) {
+void probe_tun(TunDriver driver, IoCapabilities& result) {
+  const std::string refusal = why_no_tun_batch();
+  result.tun_batch = refusal.empty() ? yes() : no(refusal);
   try {
-    const TunDevice device = TunDevice::open({});
+    TunOptions options;
+    options.driver = driver;
+    const TunDevice device = TunDevice::open(options);
     result.tun = yes();
+    result.tun_driver = device.driver_description();
     result.tun_segmentation = device.segmentation() ? yes() : no("the kernel refuses TUN_F_TSO4");
     result.tun_udp_segmentation =
         device.udp_segmentation() ? yes() : no("the kernel refuses TUN_F_USO4 (Linux before 6.2)");
@@ -115,12 +119,12 @@ IoCapabilities probe_udp() {
   return result;
 }
 
-IoCapabilities probe_io() {
+IoCapabilities probe_io(TunDriver driver) {
   IoCapabilities result = probe_uring();
   const IoCapabilities udp = probe_udp();
   result.udp_segment = udp.udp_segment;
   result.udp_gro = udp.udp_gro;
-  probe_tun(result);
+  probe_tun(driver, result);
   return result;
 }
 
@@ -144,6 +148,7 @@ std::string describe(const IoCapabilities& capabilities) {
   line("UDP segmentation", capabilities.udp_segment);
   line("UDP receive coalescing", capabilities.udp_gro);
   line("tun", capabilities.tun);
+  line("tun_batch", capabilities.tun_batch);
   line("tun TCP segmentation", capabilities.tun_segmentation);
   line("tun UDP segmentation", capabilities.tun_udp_segmentation);
   return text;

@@ -42,11 +42,11 @@ KernelIo::KernelIo(IoConfig config)
       streams_(config_.max_frame_size),
       tun_limit_(config_.tun_slots, config_.turn_bytes),
       net_limit_(config_.net_slots, config_.turn_bytes),
-      tun_usable_(static_cast<bool>(config_.tun)),
       udp_usable_(static_cast<bool>(config_.udp)),
       published_(config_.tun_slots, config_.net_slots),
       gathering_(config_.tun_slots, config_.net_slots) {
   if (!event_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  look_at_tun();
   sender_.set_socket(config_.udp.get());
   // The kernel may round a sleep up by 50 µs otherwise. This thread is the one that waits.
   if (config_.hold.count() > 0) ::prctl(PR_SET_TIMERSLACK, kTimerSlack, 0, 0, 0);
@@ -56,7 +56,7 @@ const Arrivals& KernelIo::wait(std::chrono::nanoseconds timeout) {
   ++counters_.waits;
   recycle(published_);
   std::swap(published_, gathering_);
-  if (has_work()) send_all(published_);
+  if (has_work()) hand_over(published_);
   if (timeout > kLongestWait) timeout = std::chrono::nanoseconds::max();
   gather(published_, timeout);
   if (config_.hold.count() > 0) hold();
@@ -78,7 +78,7 @@ void KernelIo::note_sizes(const ArrivalLists& lists) noexcept {
   for (const TunArrival& arrival : lists.tun) tun_bytes += arrival.packet.size();
   for (const UdpArrival& run : lists.udp) net_bytes += run.bytes.size();
   for (const StreamArrival& arrival : lists.streams) net_bytes += arrival.frames.size();
-  tun_limit_.note(lists.tun.size(), tun_bytes);
+  tun_limit_.note(lists.tun_reads, tun_bytes);
   net_limit_.note(lists.udp.size() + lists.streams.size(), net_bytes);
 }
 
@@ -89,7 +89,12 @@ void KernelIo::recycle(ArrivalLists& lists) {
 }
 
 void KernelIo::flush() {
-  if (has_work()) send_all(gathering_);
+  if (has_work()) hand_over(gathering_);
+}
+
+void KernelIo::hand_over(ArrivalLists& lists) {
+  if (frames_.pending()) write_frames(lists);
+  send_all(lists);
 }
 
 void KernelIo::write_tun(std::span<const TunWrite> writes) {
@@ -98,10 +103,23 @@ void KernelIo::write_tun(std::span<const TunWrite> writes) {
     for (const iovec& part : write.parts) size += part.iov_len;
     if (!tun_usable_ || write.parts.size() > kMaxWriteParts) {
       ++counters_.tun_write_errors;
+    } else if (tun_is_framed_) {
+      write_frame(write);
     } else {
       write_packet(gathering_, write, size);
     }
   }
+}
+
+void KernelIo::write_frame(const TunWrite& write) {
+  if (frames_.add(write)) return;
+  write_frames(gathering_);
+  if (!frames_.add(write)) ++counters_.tun_write_errors;  // more pieces than one write takes
+}
+
+void KernelIo::write_frames(ArrivalLists& lists) {
+  const int error = frames_.flush(config_.tun.get(), counters_);
+  if (means_device_is_gone(error)) tun_failed(lists, error);
 }
 
 void KernelIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
@@ -147,8 +165,18 @@ void KernelIo::replace_tun(UniqueFd tun) {
   flush();
   if (config_.tun) detach_tun();
   config_.tun = std::move(tun);
-  tun_usable_ = static_cast<bool>(config_.tun);
+  look_at_tun();
   if (tun_usable_) attach_tun();
+}
+
+// Which driver it is, and room for what one turn can bring.
+void KernelIo::look_at_tun() {
+  tun_usable_ = static_cast<bool>(config_.tun);
+  tun_is_framed_ = tun_usable_ && is_tun_batch(config_.tun.get());
+  if (!tun_is_framed_) return;
+  const std::size_t packets = config_.tun_slots * (kSlotSize / kSmallestTunFrame);
+  published_.tun.reserve(packets);
+  gathering_.tun.reserve(packets);
 }
 
 void KernelIo::replace_udp(UniqueFd udp) {
@@ -166,14 +194,24 @@ void KernelIo::wake() noexcept {
 }
 
 void KernelIo::add_tun_read(ArrivalLists& lists, std::span<std::byte> bytes) noexcept {
-  if (bytes.size() <= kVirtioNetHeaderSize) {
+  TunArrival arrival{};
+  ++lists.tun_reads;
+  if (tun_is_framed_) {
+    while (take_tun_frame(bytes, arrival)) add_tun_packet(lists, arrival);
+    if (!bytes.empty()) ++counters_.tun_read_malformed;
+  } else if (bytes.size() > kVirtioNetHeaderSize) {
+    arrival.header = decode_virtio_net(bytes.first<kVirtioNetHeaderSize>());
+    arrival.packet = bytes.subspan(kVirtioNetHeaderSize);
+    add_tun_packet(lists, arrival);
+  } else {
     ++counters_.tun_read_malformed;
-    return;
   }
-  const auto packet = bytes.subspan(kVirtioNetHeaderSize);
+}
+
+void KernelIo::add_tun_packet(ArrivalLists& lists, const TunArrival& arrival) noexcept {
   ++counters_.tun_reads;
-  counters_.tun_read_bytes += packet.size();
-  lists.tun.push_back({decode_virtio_net(bytes.first<kVirtioNetHeaderSize>()), packet});
+  counters_.tun_read_bytes += arrival.packet.size();
+  lists.tun.push_back(arrival);
 }
 
 void KernelIo::tun_failed(ArrivalLists& lists, int error) noexcept {

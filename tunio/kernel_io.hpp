@@ -3,6 +3,7 @@
 #include "tunio/arrival_lists.hpp"
 #include "tunio/batch_io.hpp"
 #include "tunio/stream_table.hpp"
+#include "tunio/tun_frames.hpp"
 #include "tunio/turn_limit.hpp"
 #include "tunio/udp_sender.hpp"
 
@@ -41,10 +42,13 @@ class KernelIo : public BatchIo {
   virtual void gather_more(ArrivalLists& lists) = 0;
   /// Writes one packet, or queues it for send_all(). `write` fits the limits and there is a device.
   virtual void write_packet(ArrivalLists& lists, const TunWrite& write, std::size_t size) = 0;
-  /// Hands all queued tun writes, runs and frames to the kernel; may add arrivals to `lists` on the way.
+  /// Hands all queued packets, runs and frames of streams to the kernel; may add arrivals to `lists` on the
+  /// way.
   virtual void send_all(ArrivalLists& lists) = 0;
   /// Something is queued that the kernel might take now.
-  virtual bool has_work() noexcept { return sender_.has_work() || !streams_.work().empty(); }
+  virtual bool has_work() noexcept {
+    return frames_.pending() || sender_.has_work() || !streams_.work().empty();
+  }
   /// Begins to receive from config_.tun, config_.udp or a stream; ends it, completely, before it is closed.
   virtual void attach_tun() = 0;
   virtual void detach_tun() noexcept = 0;
@@ -55,7 +59,7 @@ class KernelIo : public BatchIo {
 
   // What engines share.
 
-  /// One tun read: `bytes` is the part of the slot that was filled.
+  /// One tun read: `bytes` is the part of the slot that was filled, by one packet or by frames.
   void add_tun_read(ArrivalLists& lists, std::span<std::byte> bytes) noexcept;
   /// `error` > 0. Reported once; nothing is read or written from then on.
   void tun_failed(ArrivalLists& lists, int error) noexcept;
@@ -90,8 +94,15 @@ class KernelIo : public BatchIo {
  private:
   void hold();
   void note_sizes(const ArrivalLists& lists) noexcept;
+  void look_at_tun();
+  void add_tun_packet(ArrivalLists& lists, const TunArrival& arrival) noexcept;
+  void write_frame(const TunWrite& write);
+  void write_frames(ArrivalLists& lists);
+  void hand_over(ArrivalLists& lists);
 
-  bool tun_usable_;
+  bool tun_usable_ = false;
+  bool tun_is_framed_ = false;  // a queue of tun_batch
+  TunFrameWriter frames_;
   bool udp_usable_;
   ArrivalLists published_;
   ArrivalLists gathering_;  // arrived while flushing; published by the next wait()

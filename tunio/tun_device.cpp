@@ -12,6 +12,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "kmod-tun-batch/include/uapi/linux/tun_batch.h"
 #include "tunio/tun_offload.hpp"
 #include "tunio/virtio_net.hpp"
 
@@ -26,6 +27,23 @@ UniqueFd open_node(const std::string& node) {
   UniqueFd fd(::open(node.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd) fail(fmt::format("open {} (is the tun module loaded? may we? CAP_NET_ADMIN?)", node));
   return fd;
+}
+
+// A node of one's own counts for tun_batch, too.
+std::string batch_node(const TunOptions& options) {
+  return options.node == TunOptions{}.node ? TUN_BATCH_NODE : options.node;
+}
+
+UniqueFd open_batch_node(const std::string& node) {
+  UniqueFd fd(::open(node.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) fail(fmt::format("open {} (is the tun_batch module loaded? see kmod-tun-batch/README.md)", node));
+  return fd;
+}
+
+void set_queue_count(const UniqueFd& fd, unsigned queues) {
+  tun_batch_config config{};
+  config.queues = queues;
+  if (::ioctl(fd.get(), TUN_BATCH_SET_CONFIG, &config) != 0) fail("set the number of queues of tun_batch");
 }
 
 ifreq request_for(const std::string& name) {
@@ -79,26 +97,69 @@ bool set_tun_offload(int fd, unsigned offload) noexcept {
   return ::ioctl(fd, TUNSETOFFLOAD, static_cast<unsigned long>(offload)) == 0;
 }
 
+std::string why_no_tun_batch() {
+  if (UniqueFd(::open(TUN_BATCH_NODE, O_RDWR | O_CLOEXEC))) return {};
+  return errno == ENOENT ? "not loaded" : std::generic_category().message(errno);
+}
+
 TunDevice TunDevice::open(const TunOptions& options) {
   TunDevice device;
-  device.name_ = options.name == "tun" ? std::string{} : options.name;
-  const unsigned queues = std::max(1u, options.queues);
-  for (unsigned i = 0; i < queues; ++i) {
-    UniqueFd fd = open_node(options.node);
-    device.name_ = attach(fd, device.name_, queues);
-    set_header_format(fd);
-    device.queues_.push_back(std::move(fd));
+  const bool asked = options.driver == TunDriver::tun_batch;
+  const bool possible = options.driver == TunDriver::automatic && options.node == TunOptions{}.node;
+  std::string refusal = asked || possible ? why_no_tun_batch() : std::string{};
+  if (asked || (possible && refusal.empty())) {
+    try {
+      device.open_tun_batch(options);
+    } catch (const std::system_error& error) {
+      // Such as a persistent device of the kernel's own driver. What is busy is ours, and stays so.
+      if (asked || error.code() == std::errc::device_or_resource_busy) throw;
+      refusal = error.what();
+      device.queues_.clear();
+    }
   }
-  // Offloads belong to the device, not to a queue. Asking for nothing also clears what a persistent device
-  // kept.
-  const int fd = device.queues_.front().get();
-  device.segmentation_ = options.segmentation && set_tun_offload(fd, kTunTcpOffloads);
-  if (!device.segmentation_ && !set_tun_offload(fd, 0)) fail("switch off the offloads of the tun device");
-  device.udp_segmentation_ = device.segmentation_ && options.udp_segmentation &&
-                             set_tun_offload(fd, kTunTcpOffloads | kTunUdpOffloads);
+  if (device.queues_.empty()) {
+    device.open_tun(options);
+    if (!refusal.empty()) device.driver_description_ = fmt::format("tun (tun_batch: {})", refusal);
+  }
+  device.set_offloads(options);
   if (options.queue_length != 0) set_queue_length(device.name_, options.queue_length);
   if (options.mtu != 0) set_mtu(device.name_, options.mtu);
   return device;
+}
+
+void TunDevice::open_tun(const TunOptions& options) {
+  name_ = options.name == "tun" ? std::string{} : options.name;
+  const unsigned queues = std::max(1u, options.queues);
+  for (unsigned i = 0; i < queues; ++i) {
+    UniqueFd fd = open_node(options.node);
+    name_ = attach(fd, name_, queues);
+    set_header_format(fd);
+    queues_.push_back(std::move(fd));
+  }
+}
+
+// Numbered like the kernel's own, so that scripts and rules find the names they know.
+void TunDevice::open_tun_batch(const TunOptions& options) {
+  name_ = options.name.empty() || options.name == "tun" ? "tun%d" : options.name;
+  const unsigned queues = std::max(1u, options.queues);
+  for (unsigned i = 0; i < queues; ++i) {
+    UniqueFd fd = open_batch_node(batch_node(options));
+    if (i == 0) set_queue_count(fd, queues);
+    name_ = attach(fd, name_, queues);
+    queues_.push_back(std::move(fd));
+  }
+  driver_ = TunDriver::tun_batch;
+  driver_description_ = "tun_batch";
+}
+
+// Offloads belong to the device, not to a queue. Asking for nothing also clears what a persistent device
+// kept.
+void TunDevice::set_offloads(const TunOptions& options) {
+  const int fd = queues_.front().get();
+  segmentation_ = options.segmentation && set_tun_offload(fd, kTunTcpOffloads);
+  if (!segmentation_ && !set_tun_offload(fd, 0)) fail("switch off the offloads of the tun device");
+  udp_segmentation_ =
+      segmentation_ && options.udp_segmentation && set_tun_offload(fd, kTunTcpOffloads | kTunUdpOffloads);
 }
 
 unsigned TunDevice::index() const {

@@ -20,7 +20,7 @@ class TurnLimit {
 
   std::size_t slots() const noexcept { return slots_; }
 
-  /// A turn took in so many arrivals of so many bytes altogether.
+  /// A turn filled so many slots with so many bytes altogether.
   void note(std::size_t arrivals, std::size_t bytes) noexcept {
     if (arrivals == 0) return;
     // Decaying sums: a lone acknowledgement between two bursts says little about the next one.

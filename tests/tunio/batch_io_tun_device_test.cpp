@@ -1,4 +1,6 @@
-// Both engines with a real tun device, in a network namespace of its own. Skipped where that is not allowed.
+// Both engines with a real device of either driver, in a network namespace of its own. Skipped where that is
+// not allowed; tun_batch only where its module is loaded (kmod-tun-batch/tests/run does so in a virtual
+// machine).
 
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -13,6 +15,7 @@
 #include "network_namespace.hpp"
 #include "tunio/byte_order.hpp"
 #include "tunio/tun_device.hpp"
+#include "tunio/tun_frames.hpp"
 
 namespace vpnd::tunio::test {
 namespace {
@@ -23,17 +26,31 @@ constexpr std::size_t kIpAndUdp = 20 + 8;
 class TunDeviceTest : public BothEngines {
  protected:
   void in_tunnel(const std::function<void()>& body) {
+    for (const TunDriver driver : {TunDriver::tun, TunDriver::tun_batch}) {
+      if (driver == TunDriver::tun_batch && !why_no_tun_batch().empty()) return;
+      driver_ = driver;
+      next_ = 0;
+      SCOPED_TRACE(driver == TunDriver::tun ? "tun" : "tun_batch");
+      in_tunnel_of(driver, body);
+      if (IsSkipped()) return;
+    }
+  }
+
+  void in_tunnel_of(TunDriver driver, const std::function<void()>& body) {
     const std::string refused = in_fresh_network([&] {
       const IoCapabilities capabilities = probe_io();
       no_device_ = capabilities.tun.reason;
       no_udp_segmentation_ = capabilities.tun_udp_segmentation.reason;
       if (!capabilities.tun) return;
       TunOptions options;
+      options.driver = driver;
       options.name = "tun0";
       options.queue_length = 1000;
       options.mtu = 1400;
       TunDevice device = TunDevice::open(options);
       ASSERT_EQ(device.name(), "tun0");
+      ASSERT_EQ(device.driver(), driver);
+      ASSERT_EQ(is_tun_batch(device.queues().front().get()), driver == TunDriver::tun_batch);
       set_address("tun0", "10.2.0.1", "255.255.255.0");
       set_up("tun0");
       IoConfig config;
@@ -67,6 +84,7 @@ class TunDeviceTest : public BothEngines {
   }
 
   std::unique_ptr<BatchIo> io_;
+  TunDriver driver_ = TunDriver::tun;
   std::string no_device_;
   std::string no_udp_segmentation_;
   std::size_t next_ = 0;
@@ -152,6 +170,39 @@ TEST_P(TunDeviceTest, WritesPacketsThatReachASocket) {
   });
 }
 
+// More than one write takes, some of them bad: the others all arrive.
+TEST_P(TunDeviceTest, WritesManyPacketsAroundBadOnes) {
+  in_tunnel([&] {
+    const UniqueFd inner = inner_socket();
+    const int room = 8 << 20;
+    ASSERT_EQ(::setsockopt(inner.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room), 0);
+    const Bytes payload = pattern(100);
+    ASSERT_EQ(::send(inner.get(), payload.data(), payload.size(), 0), 100);
+    const TunArrival* packet = nullptr;
+    while (packet == nullptr) {
+      const Arrivals& arrivals = io_->wait(kPatience);
+      ASSERT_FALSE(arrivals.empty());
+      packet = next_udp(arrivals);
+    }
+    turn_round(packet->packet);
+    Bytes nonsense(100, std::byte{0xff});
+    const iovec good{packet->packet.data(), packet->packet.size()};
+    const iovec bad{nonsense.data(), nonsense.size()};
+    constexpr unsigned kCount = 900;
+    for (unsigned i = 0; i < kCount; ++i) {
+      const TunWrite write{i % 300 == 7 ? VirtioNetHeader{} : packet->header,
+                           {i % 300 == 7 ? &bad : &good, 1}};
+      io_->write_tun({&write, 1});
+    }
+    io_->flush();
+    EXPECT_EQ(io_->counters().tun_write_errors, 3u);
+    EXPECT_EQ(io_->counters().tun_writes, kCount - 3);
+    Bytes received(2000);
+    for (unsigned i = 0; i < kCount - 3; ++i)
+      ASSERT_EQ(::recv(inner.get(), received.data(), received.size(), MSG_DONTWAIT), 100) << i;
+  });
+}
+
 TEST_P(TunDeviceTest, CountsAPacketThatTheDeviceRefuses) {
   in_tunnel([&] {
     Bytes nonsense(100, std::byte{0xff});  // no IP version
@@ -182,7 +233,7 @@ TEST_P(TunDeviceTest, ReportsADeviceThatWasDeleted) {
       ASSERT_FALSE(arrivals.empty());
       failure = arrivals.tun_failure;
     }
-    EXPECT_EQ(failure.value(), EBADFD) << failure.message();
+    EXPECT_EQ(failure.value(), driver_ == TunDriver::tun ? EBADFD : ENODEV) << failure.message();
   });
 }
 
@@ -254,6 +305,7 @@ TEST_F(TunOptionsTest, JoinAPersistentDeviceWhateverItsKind) {
   in_namespace([] {
     for (const unsigned queues : {1u, 2u}) {
       TunOptions options;
+      options.driver = TunDriver::tun;
       options.name = "keep" + std::to_string(queues);
       options.queues = queues;
       {
@@ -295,6 +347,27 @@ TEST_F(TunOptionsTest, NameTheCauseOfARefusal) {
     options = {};
     options.name = "lo";
     EXPECT_NE(failure(options).find("taken by something else"), std::string::npos) << failure(options);
+  });
+}
+
+TEST_F(TunOptionsTest, ChooseTheDriver) {
+  in_namespace([] {
+    const std::string refusal = why_no_tun_batch();
+    const TunDevice automatic = TunDevice::open({});
+    EXPECT_EQ(automatic.driver(), refusal.empty() ? TunDriver::tun_batch : TunDriver::tun);
+    EXPECT_EQ(automatic.driver_description(),
+              refusal.empty() ? "tun_batch" : "tun (tun_batch: " + refusal + ")");
+    TunOptions options;
+    options.driver = TunDriver::tun;
+    EXPECT_EQ(TunDevice::open(options).driver_description(), "tun");
+    options.driver = TunDriver::tun_batch;
+    if (!refusal.empty()) {
+      EXPECT_THROW(TunDevice::open(options), std::system_error);
+    }
+    // A node of one's own is that of the kernel's driver.
+    options.driver = TunDriver::automatic;
+    options.node = "/dev/../dev/net/tun";
+    EXPECT_EQ(TunDevice::open(options).driver_description(), "tun");
   });
 }
 

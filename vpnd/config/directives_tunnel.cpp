@@ -34,6 +34,11 @@ void dev_node(const Arguments& a, Draft& draft) {
   draft.options.tunnel.clone_device = a[0];
 }
 
+void tun_driver(const Arguments& a, Draft& draft) {
+  draft.options.tunnel.driver = a.choice<TunDriver>(
+      0, {{"auto", TunDriver::automatic}, {"tun", TunDriver::tun}, {"tun-batch", TunDriver::tun_batch}});
+}
+
 void topology(const Arguments& a, Draft& draft) {
   draft.options.tunnel.addresses.topology = a.choice<Topology>(
       0, {{"subnet", Topology::subnet}, {"net30", Topology::net30}, {"p2p", Topology::p2p}});
@@ -121,6 +126,8 @@ constexpr Directive kDirectives[] = {
      "tun", "for a dev whose name does not say it"},
     {"dev-node", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, dev_node,
      "PATH", "clone device (/dev/net/tun)"},
+    {"tun-driver", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tun_driver,
+     "auto|tun|tun-batch", "the kernel's tun, or the batching one (auto: where it is loaded)"},
     {"topology", kTopic, kWorks, kPushable, {1, 1}, Inline::no, topology,
      "subnet|net30|p2p", "how addresses are given (subnet; a client that is told nothing: net30)"},
     {"ifconfig", kTopic, kWorks, kPushable, {2, 2}, Inline::no, ifconfig,

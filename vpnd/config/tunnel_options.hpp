@@ -75,10 +75,14 @@ struct RoutingOptions {
   bool operator==(const RoutingOptions&) const = default;
 };
 
+// Which tun driver. `automatic`: tun-batch where its module is loaded, else tun.
+enum class TunDriver : std::uint8_t { automatic, tun, tun_batch };
+
 struct TunnelOptions {
   std::string device = "tun";  // "tun": the kernel picks a number; else the name
   bool is_null = false;        // dev null: no device at all
   std::string clone_device = "/dev/net/tun";
+  TunDriver driver = TunDriver::automatic;
   std::optional<unsigned> transmit_queue;  // packets; absent: the kernel's default
   bool keep_across_restart = false;        // persist-tun
   bool configure_addresses = true;         // false: ifconfig-noexec

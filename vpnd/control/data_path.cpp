@@ -11,6 +11,7 @@
 #include "tunio/batch_io.hpp"
 #include "vpnd/config/worker_count.hpp"
 #include "vpnd/control/socket_setup.hpp"
+#include "vpnd/control/tun_driver.hpp"
 
 namespace vpnd::control {
 
@@ -61,7 +62,8 @@ std::string kernel_name() {
 
 std::string describe_data_path(const config::BatchOptions& options, const PathFacts& facts) {
   const config::OffloadOptions& wanted = options.offloads;
-  return fmt::format("{}; tun: {}; UDP: {}, {}; batches: {}", facts.event_loop, in_tun(wanted, facts),
+  return fmt::format("{}; {}: {}; UDP: {}, {}; batches: {}", facts.event_loop, facts.tun_driver,
+                     in_tun(wanted, facts),
                      in_use("GSO", "udp-gso", switch_of(wanted.udp_gso), facts.udp_segment),
                      in_use("GRO", "udp-gro", switch_of(wanted.udp_gro), facts.udp_gro), of_batches(options));
 }
@@ -69,7 +71,7 @@ std::string describe_data_path(const config::BatchOptions& options, const PathFa
 Capabilities probe_capabilities(const config::Options& options) {
   return {.kernel = kernel_name(),
           .cpu = host::cpu_facts(),
-          .io = tunio::probe_io(),
+          .io = tunio::probe_io(tun_driver(options.tunnel)),
           .no_ipsec_mb = crypto::why_unavailable(crypto::AeadBackend::ipsec_mb).value_or(""),
           .ciphers = crypto::describe_aead_backend(),
           .workers = config::worker_count(options, std::thread::hardware_concurrency())};
@@ -91,17 +93,20 @@ std::string capabilities_report(const config::BatchOptions& options, const Capab
   add_line(report, "UDP segmentation (GSO)", io.udp_segment);
   add_line(report, "UDP merging (GRO)", io.udp_gro);
   add_line(report, "tun device", io.tun);
+  add_line(report, "tun_batch driver", io.tun_batch);
   add_line(report, "tun super-packets of TCP (TSO)", io.tun_segmentation);
   add_line(report, "tun super-packets of UDP (USO)", io.tun_udp_segmentation);
   add_line(report, "intel-ipsec-mb", no_ipsec_mb.empty() ? "yes" : "no: " + no_ipsec_mb);
 
   const PathFacts facts{.event_loop = tunio::choose_engine(engine(options.io), io).why,
+                        .tun_driver = io.tun_driver,
                         .tun_segmentation = io.tun_segmentation,
                         .tun_udp_segmentation = io.tun_udp_segmentation,
                         .udp_segment = io.udp_segment,
                         .udp_gro = io.udp_gro};
   report += "\nWhat vpnd would use of it\n";
   add_line(report, "event loop", facts.event_loop);
+  add_line(report, "tun driver", facts.tun_driver.empty() ? "none" : facts.tun_driver);
   add_line(report, "tun", in_tun(options.offloads, facts));
   add_line(report, "UDP",
            in_use("GSO", "udp-gso", switch_of(options.offloads.udp_gso), facts.udp_segment) + ", " +

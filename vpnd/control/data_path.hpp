@@ -14,13 +14,15 @@ namespace vpnd::control {
 /// What is to be had for the data path.
 struct PathFacts {
   std::string event_loop;  ///< the one chosen, and why: "epoll, as configured"
+  std::string tun_driver;  ///< "tun_batch", "tun (tun_batch: not loaded)"
   tunio::Capability tun_segmentation;
   tunio::Capability tun_udp_segmentation;
   tunio::Capability udp_segment;
   tunio::Capability udp_gro;
 };
 
-/// One line: "io_uring; tun: TSO, no USO (the kernel …); UDP: GSO, no GRO (udp-gro off); batches: up to …".
+/// One line: "io_uring; tun_batch: TSO, no USO (the kernel …); UDP: GSO, no GRO (udp-gro off); batches: up to
+/// …".
 std::string describe_data_path(const config::BatchOptions& options, const PathFacts& facts);
 
 /// What this machine offers.

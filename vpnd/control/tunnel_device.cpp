@@ -9,6 +9,7 @@
 
 #include "vpnd/config/worker_count.hpp"
 #include "vpnd/control/data_path.hpp"
+#include "vpnd/control/tun_driver.hpp"
 #include "vpnd/host/bypass_addresses.hpp"
 #include "vpnd/host/process.hpp"
 
@@ -26,6 +27,7 @@ unsigned wanted_queues(const config::Options& options) {
 std::optional<tunio::TunDevice> open_device(const config::Options& options) {
   if (options.tunnel.is_null) return std::nullopt;
   tunio::TunOptions tun;
+  tun.driver = tun_driver(options.tunnel);
   tun.node = options.tunnel.clone_device;
   tun.name = options.tunnel.device;
   tun.queue_length = options.tunnel.transmit_queue.value_or(0);
@@ -109,6 +111,7 @@ std::string TunnelDevice::describe_data_path(const std::string& event_loops) con
   const tunio::IoCapabilities udp = tunio::probe_udp();
   return control::describe_data_path(options_.batch,
                                      {.event_loop = event_loops,
+                                      .tun_driver = tun_ ? tun_->driver_description() : std::string("none"),
                                       .tun_segmentation = offered(tun_ && tun_->segmentation()),
                                       .tun_udp_segmentation = offered(udp_segmentation()),
                                       .udp_segment = udp.udp_segment,

@@ -442,6 +442,15 @@ TEST(Load, TunesBatchesAndSwitchesOffloads) {
             "test.conf:6: \"1\": out of range; batch-packets takes 2 to 1024");
 }
 
+TEST(Load, ChoosesTheTunDriver) {
+  EXPECT_EQ(client_with("").tunnel.driver, TunDriver::automatic);
+  EXPECT_EQ(client_with("tun-driver auto\n").tunnel.driver, TunDriver::automatic);
+  EXPECT_EQ(client_with("tun-driver tun\n").tunnel.driver, TunDriver::tun);
+  EXPECT_EQ(client_with("tun-driver tun-batch\n").tunnel.driver, TunDriver::tun_batch);
+  EXPECT_EQ(error_of(std::string(kClient) + "tun-driver tap\n"),
+            "test.conf:6: \"tap\": not a value of tun-driver; it takes auto, tun, tun-batch");
+}
+
 TEST(Load, ReadsFromTheDisk) {
   EXPECT_THAT(read_from_disk(std::string(VPND_SOURCE_DIR) + "/CMakeLists.txt"), HasSubstr("project(vpnd"));
   EXPECT_THROW(read_from_disk(VPND_SOURCE_DIR), std::system_error);

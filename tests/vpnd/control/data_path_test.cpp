@@ -13,7 +13,7 @@ const tunio::Capability kYes{true, {}};
 const tunio::Capability kNo{false, "Linux before 6.2"};
 
 PathFacts everything() {
-  return {"io_uring", kYes, kYes, kYes, kYes};
+  return {"io_uring", "tun", kYes, kYes, kYes, kYes};
 }
 
 TEST(DataPath, IsOneLine) {
@@ -33,6 +33,12 @@ TEST(DataPath, SaysWhyAMeansIsNotUsed) {
             "batches: up to 8 packets and 65536 bytes, held for 20 µs (batch-hold)");
 }
 
+TEST(DataPath, NamesTheTunDriver) {
+  PathFacts facts = everything();
+  facts.tun_driver = "tun_batch";
+  EXPECT_THAT(describe_data_path({}, facts), HasSubstr("; tun_batch: TSO, USO;"));
+}
+
 TEST(DataPath, HasNoUsoWithoutTso) {
   config::BatchOptions options;
   options.offloads.tun_tso = false;
@@ -47,6 +53,8 @@ Capabilities some_capabilities() {
   io.io_uring = io.buffer_rings = io.multishot_recvmsg = io.multishot_read = kYes;
   io.udp_segment = io.udp_gro = io.tun = io.tun_segmentation = kYes;
   io.tun_udp_segmentation = kNo;
+  io.tun_batch = {false, "not loaded"};
+  io.tun_driver = "tun (tun_batch: not loaded)";
   capabilities.no_ipsec_mb = "built without it";
   capabilities.ciphers = "OpenSSL";
   return capabilities;
@@ -58,6 +66,8 @@ TEST(CapabilitiesReport, NamesMachineOfferAndChoice) {
   EXPECT_THAT(report, HasSubstr("  CPU                             Some CPU, 2 for us\n"));
   EXPECT_THAT(report, HasSubstr("  CPU features for ciphers        aes avx2\n"));
   EXPECT_THAT(report, HasSubstr("  io_uring                        yes\n"));
+  EXPECT_THAT(report, HasSubstr("  tun_batch driver                no: not loaded\n"));
+  EXPECT_THAT(report, HasSubstr("  tun driver                      tun (tun_batch: not loaded)\n"));
   EXPECT_THAT(report, HasSubstr("  tun super-packets of UDP (USO)  no: Linux before 6.2\n"));
   EXPECT_THAT(report, HasSubstr("  intel-ipsec-mb                  no: built without it\n"));
   EXPECT_THAT(report, HasSubstr("  event loop                      io_uring\n"));
