@@ -276,7 +276,9 @@ std::string Client::peer_info() const {
   proto::PeerInfoSettings settings;
   settings.version = "vpnd-" VPND_VERSION;
   if (!options_.data.key_exporter) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::tls_key_export);
-  if (!options_.data.epoch_format) settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::data_epoch);
+  // The epoch format has the peer id on the wire, which a pull-filter may take away.
+  if (!options_.data.epoch_format || !config::passes_pull_filters("peer-id 0", options_))
+    settings.proto_bits &= ~proto::proto_mask(proto::ProtoBit::data_epoch);
   settings.ciphers = proto::format_cipher_list(ciphers_);
   settings.max_tun_mtu = config::largest_pushed_mtu(options_);
   if (offers_batches(options_))
