@@ -26,7 +26,7 @@ TEST(PeerInfo, AClientSaysWhatItCanDo) {
             "IV_MTU=1600\n"
             "IV_NCP=2\n"
             "IV_CIPHERS=AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305\n"
-            "IV_PROTO=926\n"
+            "IV_PROTO=6046\n"
             "IV_LZO_STUB=1\n"
             "IV_COMP_STUB=1\n"
             "IV_COMP_STUBv2=1\n"

@@ -32,8 +32,9 @@ directive is understood: **f** in a file, **o** as an option on the command line
 )";
 
 // Those outside of the topic of batching.
-constexpr std::array<std::string_view, 6> kOwn = {"capabilities", "check-config",    "data-epoch",
-                                                  "key-exporter", "list-directives", "vpnd-batch"};
+constexpr std::array<std::string_view, 7> kOwn = {"capabilities", "check-config",    "data-epoch",
+                                                  "key-exporter", "list-directives", "tun-driver",
+                                                  "vpnd-batch"};
 
 std::string_view mark(Verdict verdict) {
   switch (verdict) {

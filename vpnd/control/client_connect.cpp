@@ -265,10 +265,9 @@ bool offers_batches(const config::Options& options) {
 
 }  // namespace
 
-// A lane for each worker, but a connection has one.
+// One lane until a change of keys is known to keep several of them going (docs/roadmap.md).
 proto::BatchTerms Client::batch_offer() const {
-  if (remote_.protocol.transport == config::Transport::tcp) return {.lanes = 1};
-  return {.lanes = static_cast<unsigned>(std::min(data_plane_->worker_count(), proto::kMaxLanes))};
+  return {.lanes = 1};
 }
 
 std::string Client::peer_info() const {

@@ -29,15 +29,14 @@ proto::DropReason SessionDriver::receive(std::span<const std::byte> packet) {
 }
 
 // A handler may cause more packets and events, which this loop finds; its own calls of pump() then do
-// nothing.
+// nothing. Events come first: a worker must have the keys of an exchange before the packet leaves that lets
+// the peer use them.
 void SessionDriver::pump() {
   if (pumping_) return;
   pumping_ = true;
-  send_queued();
-  while (auto event = session_->next_event()) {
-    owner_.on_session_event(std::move(*event));
-    send_queued();
-  }
+  do {
+    while (auto event = session_->next_event()) owner_.on_session_event(std::move(*event));
+  } while (send_queued());
   pumping_ = false;
   set_timer();
 }
@@ -56,8 +55,10 @@ void SessionDriver::note_peer_used_key(proto::KeyId key) {
   pump();
 }
 
-void SessionDriver::send_queued() {
-  while (session_->next_packet(packet_, now())) data_plane_.send_control(link_, packet_, peer_);
+bool SessionDriver::send_queued() {
+  bool any = false;
+  for (; session_->next_packet(packet_, now()); any = true) data_plane_.send_control(link_, packet_, peer_);
+  return any;
 }
 
 void SessionDriver::set_timer() {

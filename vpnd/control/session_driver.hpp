@@ -56,7 +56,7 @@ class SessionDriver {
   proto::TimePoint last_received() const noexcept { return last_received_; }
 
  private:
-  void send_queued();
+  bool send_queued();
   void set_timer();
 
   DataPlane& data_plane_;

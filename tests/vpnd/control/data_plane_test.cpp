@@ -34,7 +34,7 @@ class DataPlaneTest : public test::ScriptFixture, public DataPlaneObserver {
     std::vector<dataplane::WorkerConfig> configs(kWorkers);
     std::uint32_t made = 0;
     data_plane = std::make_unique<DataPlane>(
-        io, std::move(configs), *this,
+        io, std::move(configs), *this, kWorkers,
         [this, &made](tunio::IoConfig, std::string&) { return stages[made++].make_io(); });
   }
 

@@ -15,7 +15,7 @@ class SessionDriverTest : public test::ScriptFixture, public DataPlaneObserver, 
  protected:
   SessionDriverTest() {
     std::vector<dataplane::WorkerConfig> workers(1);
-    data_plane.emplace(io, std::move(workers), *this,
+    data_plane.emplace(io, std::move(workers), *this, 1,
                        [this](tunio::IoConfig, std::string&) { return stage.make_io(); });
   }
   void start(const proto::SessionTimers& timers = {}) {
