@@ -12,8 +12,8 @@ unsigned worker_groups(const Options& options) noexcept {
   return static_cast<unsigned>(std::max<std::ptrdiff_t>(udp, 1));
 }
 
-// A client has one session. If the server speaks the batch channel and has several workers, a client's second
-// worker has a lane of its own; else it would only hand over to the first. On one or two processors a second
+// A client has one session, and as long as it offers one lane, a second worker would only hand over to the
+// first. On one or two processors a second
 // worker takes the time that applications, and the kernel's own work, need.
 unsigned worker_count(const Options& options, unsigned processors) noexcept {
   if (options.batch.workers) return *options.batch.workers;
