@@ -92,13 +92,11 @@ void explicit_exit_notify(const Arguments& a, Draft& draft) {
 }
 
 void sndbuf(const Arguments& a, Draft& draft) {
-  const auto size = a.number<std::size_t>(0, 0, std::size_t{1} << 30);
-  draft.options.socket.send_buffer = size != 0 ? std::optional(size) : std::nullopt;
+  draft.options.socket.send_buffer = a.number<std::size_t>(0, 0, std::size_t{1} << 30);
 }
 
 void rcvbuf(const Arguments& a, Draft& draft) {
-  const auto size = a.number<std::size_t>(0, 0, std::size_t{1} << 30);
-  draft.options.socket.receive_buffer = size != 0 ? std::optional(size) : std::nullopt;
+  draft.options.socket.receive_buffer = a.number<std::size_t>(0, 0, std::size_t{1} << 30);
 }
 
 void mark(const Arguments& a, Draft& draft) {

@@ -98,7 +98,7 @@ struct Listener {
 };
 
 struct SocketOptions {
-  std::optional<std::size_t> send_buffer;  // bytes; absent: the kernel's default
+  std::optional<std::size_t> send_buffer;  // bytes; 0: the kernel's default; absent: what suits the transport
   std::optional<std::size_t> receive_buffer;
   std::optional<std::uint32_t> mark;  // SO_MARK
   std::string bind_device;            // SO_BINDTODEVICE; empty: none

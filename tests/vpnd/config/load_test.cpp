@@ -260,7 +260,7 @@ TEST(Load, ReadsValuesIntoTheirTypes) {
       fingerprint + "\n</peer-fingerprint>\n");
   EXPECT_EQ(options.link.mssfix, (Mssfix{1400, MssfixMode::fixed}));
   EXPECT_EQ(options.socket.mark, 16u);
-  EXPECT_FALSE(options.socket.send_buffer);
+  EXPECT_EQ(options.socket.send_buffer, 0u) << "what the kernel gives";
   EXPECT_EQ(options.socket.receive_buffer, 393216u);
   EXPECT_EQ(options.renewal.interval, seconds{600});
   EXPECT_EQ(options.renewal.interval_min, seconds{300});
