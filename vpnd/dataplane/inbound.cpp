@@ -89,9 +89,8 @@ Peer* Inbound::peer_of(const proto::DataHeader& header, const tunio::Endpoint& s
 // may.
 DropReason Inbound::hand_over(const proto::DataHeader& header, std::span<std::byte> datagram,
                               const tunio::Endpoint& source) noexcept {
-  const PeerTable::Remote* const remote = header.peer_id == proto::kNoPeer
-                                              ? peers_.remote(source)
-                                              : peers_.remote(PeerIndex{header.peer_id.value});
+  const PeerTable::Remote* const remote =
+      header.peer_id == proto::kNoPeer ? peers_.remote(source) : peers_.remote(header.peer_id);
   if (remote == nullptr || !remote->endpoint) return DropReason::unknown_peer;
   return port_.give(
       remote->owner,

@@ -45,6 +45,7 @@ Peer& PeerTable::add(const AddPeer& command, proto::TimePoint now) {
 }
 
 const PeerTable::Remote* PeerTable::remote(const tunio::Endpoint& endpoint) const noexcept {
+  if (own_ == crypto::Role::client) return remote(PeerIndex{0});
   const auto found = remotes_by_endpoint_.find(endpoint);
   return found == remotes_by_endpoint_.end() ? nullptr : remote(found->second);
 }
@@ -66,7 +67,8 @@ void PeerTable::move_remote(PeerIndex index, const tunio::Endpoint& endpoint) {
 void PeerTable::remove_remote(PeerIndex index) noexcept {
   const Remote* const gone = remote(index);
   if (gone == nullptr) return;
-  if (gone->endpoint && remote(*gone->endpoint) == gone) remotes_by_endpoint_.erase(*gone->endpoint);
+  const auto entry = gone->endpoint ? remotes_by_endpoint_.find(*gone->endpoint) : remotes_by_endpoint_.end();
+  if (entry != remotes_by_endpoint_.end() && entry->second == index) remotes_by_endpoint_.erase(entry);
   remotes_[index.value].reset();
 }
 

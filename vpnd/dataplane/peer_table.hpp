@@ -127,6 +127,10 @@ class PeerTable {
   const Remote* remote(PeerIndex index) const noexcept {
     return index.value < remotes_.size() && remotes_[index.value] ? &*remotes_[index.value] : nullptr;
   }
+  /// Whose a packet is that this worker has no peer for: as find() has it, of the only peer on a client.
+  const Remote* remote(proto::PeerId wire_id) const noexcept {
+    return remote(own_ == crypto::Role::client ? PeerIndex{0} : PeerIndex{wire_id.value});
+  }
   const Remote* remote(const tunio::Endpoint& endpoint) const noexcept;
 
   /// Replaces whoever had that index before.

@@ -45,6 +45,28 @@ TEST(PeerTable, TakesEverythingForAClientsOnlyPeer) {
   EXPECT_EQ(table.find(kThere), &server);
 }
 
+// Two ends without a server agree on a random peer id, which is nobody's place in the table.
+TEST(PeerTable, KnowsWhoHasAClientsOnlyPeer) {
+  PeerTable table(crypto::Role::client);
+  EXPECT_EQ(table.remote(proto::PeerId{6141266}), nullptr);
+  table.add_remote({PeerIndex{0}, WorkerId{1}, kHere});
+  const PeerTable::Remote* const server = table.remote(PeerIndex{0});
+  ASSERT_NE(server, nullptr);
+  EXPECT_EQ(table.remote(proto::PeerId{6141266}), server);
+  EXPECT_EQ(table.remote(kThere), server);
+}
+
+TEST(PeerTable, KnowsWhoHasAServersPeerByPeerIdAndAddress) {
+  PeerTable table(crypto::Role::server);
+  table.add_remote({PeerIndex{3}, WorkerId{1}, kHere});
+  const PeerTable::Remote* const peer = table.remote(PeerIndex{3});
+  ASSERT_NE(peer, nullptr);
+  EXPECT_EQ(table.remote(proto::PeerId{3}), peer);
+  EXPECT_EQ(table.remote(proto::PeerId{4}), nullptr);
+  EXPECT_EQ(table.remote(kHere), peer);
+  EXPECT_EQ(table.remote(kThere), nullptr);
+}
+
 TEST(PeerTable, ForgetsWhereARemovedPeerWas) {
   PeerTable table(crypto::Role::server);
   add(table, 1, {kHere, std::nullopt});
