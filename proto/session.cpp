@@ -50,6 +50,12 @@ void Session::extend_authentication(KeyId key, TimePoint until) {
 bool Session::send_message(std::string_view text, Now now) {
   return core_->send_message(text, now);
 }
+bool Session::messages_waiting() const {
+  return core_->messages_waiting();
+}
+void Session::hurry_messages(Now now) {
+  core_->hurry_messages(now);
+}
 std::optional<crypto::KeyMaterial> Session::derive_data_keys(KeyId key, KeyDerivation derivation) {
   return core_->derive_data_keys(key, derivation);
 }

@@ -87,6 +87,10 @@ class Session {
   // Queues one message, to be sent as one TLS record under the newest key as soon as its key exchange is
   // complete. false: not printable or empty, longer than kMaxMessageSize, queue full, or the session is dead.
   bool send_message(std::string_view text, Now now);
+  // For the key exchange that is under way. hurry_messages() sends them under the retiring key: that is heard
+  // by vpnd, no longer by stock.
+  bool messages_waiting() const;
+  void hurry_messages(Now now);
 
   // The 256 bytes both sides share for the data channel. Once per key, after Established; then the sources
   // are wiped. Absent for any other key or call, and where OpenSSL has no legacy PRF (FIPS).

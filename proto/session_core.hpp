@@ -36,6 +36,8 @@ class Session::Core {
   void reject_peer(KeyId key, std::string_view reason, Now now);
   void extend_authentication(KeyId key, TimePoint until);
   bool send_message(std::string_view text, Now now);
+  bool messages_waiting() const { return !outbox_.empty(); }
+  void hurry_messages(Now now);
   std::optional<crypto::KeyMaterial> derive_data_keys(KeyId key, KeyDerivation derivation);
   bool enable_dynamic_tls_crypt();
   std::optional<PeerId> derive_peer_id(KeyDerivation derivation);
@@ -106,6 +108,7 @@ class Session::Core {
   void confirm(Key& key, Now now);
   void read_messages(Key& key);
   void send_queued_messages();
+  void send_queued_messages(Key& key);
   void send_farewell(Now now);
   void newest_failed();
   void reject(Key& key, std::string_view message_reason, std::string log_reason);

@@ -198,15 +198,23 @@ bool Session::Core::send_message(std::string_view text, Now now) {
 }
 
 void Session::Core::send_queued_messages() {
-  while (!outbox_.empty()) {
-    Key* const key = message_key();
-    if (!key || !key->state.can_write()) return;
-    if (!key->state.write_record(bytes_of(outbox_.front()))) {
-      if (key == newest_.get()) newest_failed();
+  if (Key* const key = message_key()) send_queued_messages(*key);
+}
+
+void Session::Core::send_queued_messages(Key& key) {
+  while (!outbox_.empty() && key.state.can_write()) {
+    if (!key.state.write_record(bytes_of(outbox_.front()))) {
+      if (&key == newest_.get()) newest_failed();
       return;
     }
     outbox_.pop_front();
   }
+}
+
+void Session::Core::hurry_messages(Now now) {
+  if (dead_ || !previous_ || previous_->state.stage() != KeyStage::active) return;
+  send_queued_messages(*previous_);
+  pump(now);
 }
 
 // The key that carries messages. While a rekey is under way they wait: stock peers no longer listen to the

@@ -305,9 +305,26 @@ TEST_F(SessionRekey, CarriesMessagesThatWereQueuedMeanwhile) {
   connect();
   ASSERT_TRUE(start(server()));
   ASSERT_TRUE(server().session->send_message("PUSH_REPLY,auth-token x", tunnel->now()));
+  EXPECT_TRUE(server().session->messages_waiting());
   ASSERT_TRUE(tunnel->rekeyed_to(KeyId{1}));
   tunnel->run_for(seconds(1));
+  EXPECT_FALSE(server().session->messages_waiting());
   EXPECT_EQ(client().messages, std::vector<std::string>{"PUSH_REPLY,auth-token x"});
+}
+
+TEST_F(SessionRekey, CarriesMessagesInAHurryUnderTheRetiringKey) {
+  connect();
+  bool is_open = false;
+  tunnel->on_wire = [&](const auto&, auto) { return is_open; };
+  ASSERT_TRUE(start(client()));
+  tunnel->run_for(seconds(1));
+  is_open = true;
+  ASSERT_TRUE(client().session->send_message("EXIT", tunnel->now()));
+  EXPECT_TRUE(client().session->messages_waiting());
+  client().session->hurry_messages(tunnel->now());
+  EXPECT_FALSE(client().session->messages_waiting());
+  tunnel->run_for(seconds(1));
+  EXPECT_EQ(server().messages, std::vector<std::string>{"EXIT"});
 }
 
 TEST_F(SessionRekey, EndsTheSessionWhenThePeerComesBackAsSomebodyElse) {

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""A UDP relay that stands between one client and its server and makes the road worse.
+"""A UDP relay that stands between a client and its server and makes the road worse.
 
     relay.py --listen 127.0.0.1:1195 --to 192.0.1.1:1194 --drop 0.05 --repeat 0.02 --reorder 0.05 --flip 0.01
 
-Towards the server it sends from a socket of its own. On SIGUSR1 it goes on with a fresh one, as a NAT that forgot its
-mapping: the server sees the client come from another port. On SIGUSR2 it begins or ceases to swallow OpenVPN's control
-packets, so that a handshake fails while data go through. Prints "relaying" when it is ready, "moved PORT", "closed to
-control packets" and "open to control packets" after that.
+Like a NAT it has a port of its own towards the server for each port of the client: vpnd has one per lane. On SIGUSR1 it
+goes on with fresh ones, as a NAT that forgot its mappings: the server sees the client come from other ports. On SIGUSR2 it begins or ceases to swallow OpenVPN's control
+packets, so that a handshake fails while data go through. Prints "relaying" when it is ready, "moved PORT…", "closed
+to control packets" and "open to control packets" after that.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Road:
         self._options = options
         self._dice = dice
         self.carries_control = True
-        self.late: list[tuple[float, bytes]] = []
+        self._late: list[tuple[float, bytes, Port]] = []
 
-    def passes(self, datagram: bytes) -> list[bytes]:
-        """What comes out at once; reordered datagrams wait in `late`."""
+    def passes(self, datagram: bytes, port: Port) -> list[bytes]:
+        """What comes out at once; reordered datagrams wait until they are due()."""
         roll, options = self._dice.random, self._options
         if not self.carries_control and datagram and datagram[0] >> 3 not in DATA_OPCODES:
             return []
@@ -45,14 +45,14 @@ class Road:
             flipped[bit // 8] ^= 1 << bit % 8
             datagram = bytes(flipped)
         if roll() < options.reorder:
-            self.late.append((time.monotonic() + REORDER_SECONDS, datagram))
+            self._late.append((time.monotonic() + REORDER_SECONDS, datagram, port))
             return []
         return [datagram, datagram] if roll() < options.repeat else [datagram]
 
-    def due(self) -> list[bytes]:
+    def due(self) -> list[tuple[bytes, Port]]:
         now = time.monotonic()
-        ready = [datagram for due, datagram in self.late if due <= now]
-        self.late = [entry for entry in self.late if entry[0] > now]
+        ready = [(datagram, port) for due, datagram, port in self._late if due <= now]
+        self._late = [entry for entry in self._late if entry[0] > now]
         return ready
 
 
@@ -62,54 +62,82 @@ def parse_endpoint(text: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
     return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))
 
 
-def open_socket(family: socket.AddressFamily) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.bind(("", 0))
-    return sock
+class Port:
+    """One of the client's ports, and the socket that stands for it towards the server."""
+
+    def __init__(self, client: tuple[str, int], family: socket.AddressFamily, server: tuple[str, int]) -> None:
+        self.client = client
+        self._family, self._server = family, server
+        self.socket = self._open()
+
+    def _open(self) -> socket.socket:
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        sock.bind(("", 0))
+        return sock
+
+    def renew(self) -> None:
+        former = self.socket
+        self.socket = self._open()  # while the other is open: never the same port
+        former.close()
+
+    def to_server(self, datagram: bytes) -> None:
+        self.socket.sendto(datagram, self._server)
 
 
-def relay(options: argparse.Namespace) -> None:
-    listen_family, listen_at = parse_endpoint(options.listen)
-    server_family, server = parse_endpoint(options.to)
-    inner = socket.socket(listen_family, socket.SOCK_DGRAM)
-    inner.bind(listen_at)
-    outer = open_socket(server_family)
-    dice = random.Random(options.seed)
-    to_server, to_client = Road(options, dice), Road(options, dice)
-    client: tuple[str, int] | None = None
-    move_wanted = False
+class Relay:
+    def __init__(self, options: argparse.Namespace) -> None:
+        family, at = parse_endpoint(options.listen)
+        self._server_family, self._server = parse_endpoint(options.to)
+        self._inner = socket.socket(family, socket.SOCK_DGRAM)
+        self._inner.bind(at)
+        self._ports: dict[tuple[str, int], Port] = {}  # by the client's
+        dice = random.Random(options.seed)
+        self._up, self._down = Road(options, dice), Road(options, dice)
+        self._move_wanted = False
 
-    def want_move(*_: object) -> None:
-        nonlocal move_wanted
-        move_wanted = True
+    def want_move(self, *_: object) -> None:
+        self._move_wanted = True
 
-    def close_or_open(*_: object) -> None:
-        for road in (to_server, to_client):
+    def close_or_open(self, *_: object) -> None:
+        for road in (self._up, self._down):
             road.carries_control = not road.carries_control
-        print("open" if to_server.carries_control else "closed", "to control packets", flush=True)
+        print("open" if self._up.carries_control else "closed", "to control packets", flush=True)
 
-    signal.signal(signal.SIGUSR1, want_move)
-    signal.signal(signal.SIGUSR2, close_or_open)
-    print("relaying", flush=True)
-    while True:
-        readable, _, _ = select.select([inner, outer], [], [], REORDER_SECONDS / 2)
-        if move_wanted:
-            outer.close()
-            outer = open_socket(server_family)
-            print("moved", outer.getsockname()[1], flush=True)
-            move_wanted = False
-            continue
-        up, down = to_server.due(), to_client.due()
-        if inner in readable:
-            datagram, client = inner.recvfrom(MAX_DATAGRAM)
-            up += to_server.passes(datagram)
-        if outer in readable:
-            down += to_client.passes(outer.recv(MAX_DATAGRAM))
-        for datagram in up:
-            outer.sendto(datagram, server)
-        for datagram in down:
-            if client is not None:
-                inner.sendto(datagram, client)
+    def run(self) -> None:
+        print("relaying", flush=True)
+        while True:
+            by_socket = {port.socket: port for port in self._ports.values()}
+            readable, _, _ = select.select([self._inner, *by_socket], [], [], REORDER_SECONDS / 2)
+            if self._move_wanted:
+                self._move()
+                continue
+            self._send_late()
+            for sock in readable:
+                self._from_client() if sock is self._inner else self._from_server(by_socket[sock])
+
+    def _move(self) -> None:
+        self._move_wanted = False
+        for port in self._ports.values():
+            port.renew()
+        print("moved", *(port.socket.getsockname()[1] for port in self._ports.values()), flush=True)
+
+    def _send_late(self) -> None:
+        for datagram, port in self._up.due():
+            port.to_server(datagram)
+        for datagram, port in self._down.due():
+            self._inner.sendto(datagram, port.client)
+
+    def _from_client(self) -> None:
+        datagram, client = self._inner.recvfrom(MAX_DATAGRAM)
+        port = self._ports.get(client)
+        if port is None:
+            port = self._ports[client] = Port(client, self._server_family, self._server)
+        for passed in self._up.passes(datagram, port):
+            port.to_server(passed)
+
+    def _from_server(self, port: Port) -> None:
+        for passed in self._down.passes(port.socket.recv(MAX_DATAGRAM), port):
+            self._inner.sendto(passed, port.client)
 
 
 def main() -> None:
@@ -119,7 +147,10 @@ def main() -> None:
     for fate in ("drop", "repeat", "reorder", "flip"):
         parser.add_argument(f"--{fate}", type=float, default=0.0, metavar="PROBABILITY")
     parser.add_argument("--seed", type=int, default=1)
-    relay(parser.parse_args())
+    relay = Relay(parser.parse_args())
+    signal.signal(signal.SIGUSR1, relay.want_move)
+    signal.signal(signal.SIGUSR2, relay.close_or_open)
+    relay.run()
 
 
 if __name__ == "__main__":

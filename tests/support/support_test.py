@@ -5,8 +5,10 @@ import argparse
 import contextlib
 import io
 import random
+import socket
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -14,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.lab import Lab
 from support.pki import static_key
-from support.relay import Road, parse_endpoint
+from support.relay import REORDER_SECONDS, Port, Road, parse_endpoint
 from support.runner import Case, CaseFailed, Skipped, run_cases
 from support.sanitizer import sanitizer_report
 from support.status import connected_clients
@@ -48,25 +50,38 @@ class Status(unittest.TestCase):
 
 
 class Relay(unittest.TestCase):
+    def setUp(self) -> None:
+        self.port = Port(("127.0.0.1", 1), socket.AF_INET, ("127.0.0.1", 2))
+        self.addCleanup(self.port.socket.close)
+
     def test_a_good_road_changes_nothing(self) -> None:
-        self.assertEqual(road().passes(b"datagram"), [b"datagram"])
+        self.assertEqual(road().passes(b"datagram", self.port), [b"datagram"])
 
     def test_each_fate_does_what_its_name_says(self) -> None:
-        self.assertEqual(road(drop=1.0).passes(b"datagram"), [])
-        self.assertEqual(road(repeat=1.0).passes(b"datagram"), [b"datagram", b"datagram"])
-        flipped = road(flip=1.0).passes(b"\0\0\0\0")[0]
+        self.assertEqual(road(drop=1.0).passes(b"datagram", self.port), [])
+        self.assertEqual(road(repeat=1.0).passes(b"datagram", self.port), [b"datagram", b"datagram"])
+        flipped = road(flip=1.0).passes(b"\0\0\0\0", self.port)[0]
         self.assertEqual(sum(byte.bit_count() for byte in flipped), 1)
 
     def test_a_road_closed_to_control_packets_carries_data(self) -> None:
         closed = road()
         closed.carries_control = False
         control, data_v1, data_v2 = (bytes([opcode << 3]) for opcode in (4, 6, 9))
-        self.assertEqual([closed.passes(packet) for packet in (control, data_v1, data_v2)], [[], [data_v1], [data_v2]])
+        self.assertEqual([closed.passes(packet, self.port) for packet in (control, data_v1, data_v2)],
+                         [[], [data_v1], [data_v2]])
 
     def test_a_reordered_datagram_comes_out_later(self) -> None:
         slow = road(reorder=1.0)
-        self.assertEqual(slow.passes(b"datagram"), [])
-        self.assertEqual([datagram for _, datagram in slow.late], [b"datagram"])
+        self.assertEqual(slow.passes(b"datagram", self.port), [])
+        self.assertEqual(slow.due(), [])
+        time.sleep(REORDER_SECONDS)
+        self.assertEqual(slow.due(), [(b"datagram", self.port)])
+        self.assertEqual(slow.due(), [])
+
+    def test_a_moved_port_is_another_one(self) -> None:
+        before = self.port.socket.getsockname()
+        self.port.renew()
+        self.assertNotEqual(self.port.socket.getsockname(), before)
 
     def test_endpoints_of_both_families(self) -> None:
         self.assertEqual(parse_endpoint("[fd00::1]:1194")[1], ("fd00::1", 1194))

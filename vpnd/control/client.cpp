@@ -177,10 +177,12 @@ void Client::take_server_signal(std::string_view arguments) {
 }
 
 void Client::handle(proto::SendKeyChanged&& change) {
+  spdlog::debug("data packets are sent with key {}", change.key.value);
   data_plane_->post(dataplane::SendWithKey{kServer, change.key});
 }
 
 void Client::handle(proto::KeyRetired&& retired) {
+  spdlog::debug("key {} is retired", retired.key.value);
   data_plane_->post(dataplane::RetireKey{kServer, retired.key});
 }
 
@@ -299,11 +301,14 @@ bool Client::exit_notice_pending() const {
   return pushed_->explicit_exit_notify.value_or(remote_.link.explicit_exit_notify.value_or(0)) > 0;
 }
 
+// While keys are being agreed messages wait, and there is no time for that.
 void Client::say_goodbye() {
   if (pushed_->exit_by_control_channel) {
     session_->session().send_message("EXIT", now());
+    const bool rekeying = session_->session().messages_waiting();
+    if (rekeying) session_->session().hurry_messages(now());
     session_->pump();
-    return;
+    if (!rekeying || batch_) return;  // batches have no OCC messages, and who knows them is vpnd
   }
   std::vector<std::byte> exit(proto::kOccMagic.begin(), proto::kOccMagic.end());
   exit.push_back(std::byte{proto::kOccExit});

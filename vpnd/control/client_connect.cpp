@@ -265,9 +265,10 @@ bool offers_batches(const config::Options& options) {
 
 }  // namespace
 
-// One lane until a change of keys is known to keep several of them going (docs/roadmap.md).
+// A lane for each worker, but a connection has one.
 proto::BatchTerms Client::batch_offer() const {
-  return {.lanes = 1};
+  if (remote_.protocol.transport == config::Transport::tcp) return {.lanes = 1};
+  return {.lanes = static_cast<unsigned>(std::min(data_plane_->worker_count(), proto::kMaxLanes))};
 }
 
 std::string Client::peer_info() const {

@@ -390,10 +390,12 @@ std::string ServerClient::follow_addresses(const std::vector<std::string>& optio
 }
 
 void ServerClient::handle(proto::SendKeyChanged&& change) {
+  spdlog::debug("{}: data packets are sent with key {}", label(), change.key.value);
   context_.data_plane.post(dataplane::SendWithKey{index_, change.key});
 }
 
 void ServerClient::handle(proto::KeyRetired&& retired) {
+  spdlog::debug("{}: key {} is retired", label(), retired.key.value);
   context_.data_plane.post(dataplane::RetireKey{index_, retired.key});
 }
 
