@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vpnd::crypto {
 
@@ -31,6 +32,7 @@ struct CertificateFacts {
   Fingerprint fingerprint{};
   std::chrono::system_clock::time_point not_after;
   std::string key_description;  // "256 bits EC"
+  std::vector<std::byte> der;   // only where TlsSettings::keep_certificates asks for it
 };
 
 // Absent if this is not one DER certificate. Verifies nothing.

@@ -86,6 +86,8 @@ struct TlsSettings {
   std::string ciphersuites;  // TLS 1.3: "TLS_AES_256_GCM_SHA384:…"
   std::string groups;        // "X25519:secp384r1"
   TlsCertProfile cert_profile = TlsCertProfile::preferred;
+
+  bool keep_certificates = false;  // CertificateFacts have their DER form: somebody will ask for more
 };
 
 // A setting OpenSSL could not use. what() names it and the cause: "cert: not a PEM certificate (…)".

@@ -150,6 +150,7 @@ TlsContext::TlsContext(const TlsSettings& settings) : state_(std::make_shared<Tl
   drop_openssl_errors();
   state_->role = settings.role;
   state_->ca_directory = settings.ca_directory;
+  state_->keep_certificates = settings.keep_certificates;
   state_->policy = {.has_ca = !settings.ca.empty() || !settings.ca_directory.empty(),
                     .remote_cert_tls = settings.remote_cert_tls,
                     .name = settings.verify_x509_name,

@@ -37,6 +37,7 @@ struct TlsSession::State {
   }
 
   void finish_handshake();
+  void add_to_chain(X509* certificate);
 };
 
 namespace {
@@ -62,12 +63,21 @@ void TlsSession::State::finish_handshake() {
   status = Status::established;
   // Fingerprint mode builds no chain.
   const STACK_OF(X509)* const chain = context->policy.has_ca ? SSL_get0_verified_chain(ssl.get()) : nullptr;
-  for (int i = 0; i < sk_X509_num(chain); ++i)
-    peer_chain.push_back(describe(sk_X509_value(chain, i), context->policy.name_fields));
+  for (int i = 0; i < sk_X509_num(chain); ++i) add_to_chain(sk_X509_value(chain, i));
   if (peer_chain.empty()) {
-    if (X509* const leaf = SSL_get0_peer_certificate(ssl.get()))
-      peer_chain.push_back(describe(leaf, context->policy.name_fields));
+    if (X509* const leaf = SSL_get0_peer_certificate(ssl.get())) add_to_chain(leaf);
   }
+}
+
+void TlsSession::State::add_to_chain(X509* certificate) {
+  CertificateFacts& facts = peer_chain.emplace_back(describe(certificate, context->policy.name_fields));
+  if (!context->keep_certificates) return;
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  must_succeed(size > 0);
+  const OpenSslMemory<unsigned char> owner(der);
+  const auto* const bytes = reinterpret_cast<const std::byte*>(der);
+  facts.der.assign(bytes, bytes + size);
 }
 
 TlsSession::TlsSession(const TlsContext& context) : state_(std::make_unique<State>()) {

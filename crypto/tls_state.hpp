@@ -14,6 +14,7 @@ namespace vpnd::crypto {
 struct TlsContextState {
   Role role = Role::client;
   PeerPolicy policy;
+  bool keep_certificates = false;
   SslContextPtr ssl;
   std::string ca_directory;
   std::vector<CertificatePtr> ca;  // kept to build a new store when the revocation lists change

@@ -108,8 +108,11 @@ bool KeyState::take_stage(TimePoint now) {
     case KeyStage::handshaking:
       if (!check_tls() || !tls_->established()) return false;
       local_sources_ = KeySources::generate(config_->role);
-      stage_ = KeyStage::exchanging;
+      stage_ = config_->ask_about_certificates && !tls_->peer_chain().empty() ? KeyStage::verifying
+                                                                              : KeyStage::exchanging;
       return true;
+    case KeyStage::verifying:
+      return false;
     case KeyStage::exchanging:
       if (config_->role == crypto::Role::client && !key_method_sent_) send_key_method();
       if (stage_ == KeyStage::failed || !read_key_method()) return false;
@@ -131,8 +134,10 @@ bool KeyState::take_stage(TimePoint now) {
 }
 
 void KeyState::deliver_messages() {
-  // TLS has to wait for the end of the resets: the window keeps what comes early.
-  while (stage_ != KeyStage::failed && (!opening_received_ || stage_ != KeyStage::resetting)) {
+  // TLS has to wait for the end of the resets, and whoever is not believed yet has to wait altogether: the
+  // window keeps what comes early.
+  const auto may_come = [this] { return stage_ != KeyStage::failed && stage_ != KeyStage::verifying; };
+  while (may_come() && (!opening_received_ || stage_ != KeyStage::resetting)) {
     const auto message = received_.take();
     if (!message) return;
     if (!opening_received_) {
@@ -244,6 +249,10 @@ void KeyState::push_ciphertext() {
     const std::size_t size = tls_->take_ciphertext(std::span(payload).first(limit));
     send_.push(with_wkc ? Opcode::control_wkc_v1 : Opcode::control_v1, std::span(payload).first(size));
   }
+}
+
+void KeyState::accept_certificate() {
+  if (stage_ == KeyStage::verifying) stage_ = KeyStage::exchanging;
 }
 
 void KeyState::fail(std::string reason) {

@@ -1,8 +1,8 @@
 // One key of a session, from its reset to its end: the reliability layer, the TLS session on top of it, and
 // the exchange of key-method-2 messages through that (docs/protocol.md §3 to §6).
 //
-//   resetting ──► handshaking ──► exchanging ──► confirming ──► active
-//                                                               messages may be sent and read
+//   resetting ──► handshaking ──► (verifying) ──► exchanging ──► confirming ──► active
+//                                                                               messages may be sent and read
 //   any ──► failed
 //
 // What the exchange means (authentication, identity, which key is used) is the session's business.
@@ -30,6 +30,7 @@ namespace vpnd::proto {
 enum class KeyStage : std::uint8_t {
   resetting,    // until both resets have arrived and ours was acknowledged
   handshaking,  // TLS
+  verifying,    // until accept_certificate(); only where the owner wants to be asked
   exchanging,   // until the peer's key-method-2 message has come
   confirming,   // until the peer has acknowledged all of ours
   active,
@@ -80,6 +81,8 @@ class KeyState {
 
   // Takes the stages that what has come allows.
   void advance(TimePoint now);
+
+  void accept_certificate();
 
   // Gives up. What TLS still has to say (an alert) goes out once; nothing is repeated any more.
   void fail(std::string reason);

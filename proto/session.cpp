@@ -38,6 +38,12 @@ void Session::tick(Now now) {
 std::optional<SessionEvent> Session::next_event() {
   return core_->next_event();
 }
+void Session::accept_certificate(KeyId key, Now now) {
+  core_->accept_certificate(key, now);
+}
+void Session::reject_certificate(KeyId key, std::string reason, Now now) {
+  core_->reject_certificate(key, std::move(reason), now);
+}
 void Session::accept_peer(KeyId key, Now now) {
   core_->accept_peer(key, now);
 }

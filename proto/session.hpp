@@ -76,6 +76,10 @@ class Session {
 
   std::optional<SessionEvent> next_event();
 
+  // The verdict on a CertificateRequest. A rejected one fails its key: the session, or the rekey.
+  void accept_certificate(KeyId key, Now now);
+  void reject_certificate(KeyId key, std::string reason, Now now);
+
   // Server: the verdict on an AuthenticationRequest. A key takes one verdict; a second, or one for an unknown
   // key, is ignored. reject_peer sends "AUTH_FAILED[,reason]" with a reason meant for the client, and reports
   // Failed once that is acknowledged, or after SessionTimers::linger.

@@ -50,10 +50,11 @@ struct SessionConfig {
   std::vector<std::byte> wkc;  // client with tls-crypt-v2: the wrapped client key; else empty
   Transport transport = Transport::datagrams;
   SessionTimers timers;
-  std::string options;                 // our OCC options string, at most 511 bytes
-  std::string peer_info;               // "KEY=VALUE\n" lines; of a client, a server leaves it empty
-  Credentials credentials;             // of a client; empty = no auth-user-pass
-  std::size_t max_packet_size = 1250;  // of a control packet with its IP and UDP headers; 154 to 2048
+  std::string options;                  // our OCC options string, at most 511 bytes
+  std::string peer_info;                // "KEY=VALUE\n" lines; of a client, a server leaves it empty
+  Credentials credentials;              // of a client; empty = no auth-user-pass
+  bool ask_about_certificates = false;  // see CertificateRequest
+  std::size_t max_packet_size = 1250;   // of a control packet with its IP and UDP headers; 154 to 2048
 };
 
 }  // namespace vpnd::proto

@@ -32,6 +32,8 @@ class Session::Core {
   TimePoint deadline() const;
   void tick(Now now);
   std::optional<SessionEvent> next_event();
+  void accept_certificate(KeyId key, Now now);
+  void reject_certificate(KeyId key, std::string reason, Now now);
   void accept_peer(KeyId key, Now now);
   void reject_peer(KeyId key, std::string_view reason, Now now);
   void extend_authentication(KeyId key, TimePoint until);
@@ -63,7 +65,8 @@ class Session::Core {
     Key(const SessionConfig& config, const KeyState::Setup& setup, TimePoint now);
 
     KeyState state;
-    Verdict verdict;           // a client has none to give: accepted from the start
+    Verdict verdict;  // a client has none to give: accepted from the start
+    bool certificate_asked = false;
     bool announced = false;    // the peer's key exchange has been looked at
     bool established = false;  // and said so: data may come under it
     bool confirmed = false;    // and the peer has acknowledged all: data may go out under it
@@ -101,6 +104,7 @@ class Session::Core {
   void open_key(std::unique_ptr<Key>& place, const KeyState::Setup& setup, TimePoint now);
   void pump(Now now);
   void advance_newest(Now now);
+  void ask_about_certificate(Key& key);
   void meet_peer(Key& key);
   void identify(Key& key);
   bool may_receive(const Key& key) const;

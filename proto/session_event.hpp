@@ -15,6 +15,14 @@ namespace vpnd::proto {
 
 enum class KeyOrigin : std::uint8_t { handshake, rekey };  // the session's first key, or a later one
 
+// With SessionConfig::ask_about_certificates: TLS has found nothing wrong with the peer's certificates. To be
+// answered with accept_certificate() or reject_certificate(), now or later but within the hand-window; until
+// then nothing is told to the peer, not even a password. Again on every rekey.
+struct CertificateRequest {
+  KeyId key;
+  std::vector<crypto::CertificateFacts> certificate_chain;  // leaf first, never empty
+};
+
 // Server: a client has passed TLS and sent its key exchange. To be answered with accept_peer() or
 // reject_peer(), now or later; until then the control channel already works, so that AUTH_PENDING can be
 // sent. On a rekey the certificate's name and the user name have been found equal to those of the first
@@ -72,7 +80,7 @@ struct Failed {
 // FirstContact and run a second, untrusted session beside this one.
 struct PeerReset {};
 
-using SessionEvent = std::variant<AuthenticationRequest, Established, MessageReceived, SendKeyChanged,
-                                  KeyRetired, RekeyFailed, Failed, PeerReset>;
+using SessionEvent = std::variant<CertificateRequest, AuthenticationRequest, Established, MessageReceived,
+                                  SendKeyChanged, KeyRetired, RekeyFailed, Failed, PeerReset>;
 
 }  // namespace vpnd::proto

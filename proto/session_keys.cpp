@@ -20,6 +20,8 @@ std::string_view text(KeyStage stage) {
       return "no answer from the peer";
     case KeyStage::handshaking:
       return "TLS handshake not finished";
+    case KeyStage::verifying:
+      return "its certificate is still being asked about";
     case KeyStage::exchanging:
       return "no key exchange from the peer";
     case KeyStage::confirming:

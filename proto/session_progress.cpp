@@ -81,6 +81,7 @@ void Session::Core::advance_newest(Now now) {
   if (events_full()) return;  // the reliability layer then holds the peer back
   Key& key = *newest_;
   key.state.advance(now.steady);
+  if (key.state.stage() == KeyStage::verifying) return ask_about_certificate(key);
   if (key.state.remote_message() && !key.announced) meet_peer(key);
   if (may_receive(key) && !key.established) establish(key, now);
   if (key.state.stage() == KeyStage::active) {
@@ -89,6 +90,26 @@ void Session::Core::advance_newest(Now now) {
     read_messages(key);
   }
   if (key.state.stage() == KeyStage::failed) newest_failed();
+}
+
+void Session::Core::ask_about_certificate(Key& key) {
+  if (std::exchange(key.certificate_asked, true)) return;
+  report(CertificateRequest{key.state.id(), key.state.tls()->peer_chain()});
+}
+
+void Session::Core::accept_certificate(KeyId id, Now now) {
+  Key* const key = find_key(id);
+  if (dead_ || !key || key->state.stage() != KeyStage::verifying) return;
+  key->state.accept_certificate();
+  pump(now);
+}
+
+void Session::Core::reject_certificate(KeyId id, std::string reason, Now now) {
+  Key* const key = find_key(id);
+  if (dead_ || !key || key != newest_.get() || key->state.stage() != KeyStage::verifying) return;
+  key->state.fail(std::move(reason));
+  newest_failed();
+  pump(now);
 }
 
 // The peer has shown its certificate and sent its key exchange.

@@ -21,6 +21,7 @@
 #include "vpnd/config/compatibility.hpp"
 #include "vpnd/config/help.hpp"
 #include "vpnd/config/load.hpp"
+#include "vpnd/config/programs.hpp"
 #include "vpnd/control/client.hpp"
 #include "vpnd/control/data_path.hpp"
 #include "vpnd/control/logging.hpp"
@@ -58,9 +59,7 @@ class Daemon final : public control::InstanceObserver {
     control::choose_aead_backend(options_.batch.aead);
     spdlog::info("data ciphers by {}", crypto::describe_aead_backend());
     instance_->prepare();
-    const bool has_scripts = options_.scripts.up || options_.scripts.down || options_.scripts.route_up ||
-                             options_.scripts.route_pre_down || options_.server.password_verifier ||
-                             options_.server.client_key_verifier;
+    const bool has_scripts = !config::programs(options_).empty();
     const config::ProcessOptions& process = options_.process;
     host::PrivilegeRequest request{
         .user = options_.process.user,

@@ -3,7 +3,7 @@
 
     vpnd ──► proto ──► crypto ──► OpenSSL, ipsec-mb
       ├────► tunio ──► liburing, the driver's user-space header
-      └────► Asio, spdlog, libnl, libsystemd, libcap-ng          fmt: everybody
+      └────► Asio, spdlog, libnl, libsystemd, libcap-ng, libpam  fmt: everybody
 
     check_includes.py ROOT
 """
@@ -36,6 +36,7 @@ LIBRARIES = {
     "netlink/": "vpnd",
     "systemd/": "vpnd",
     "cap-ng": "vpnd",
+    "security/pam_": "vpnd",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the cases of server_cases.py, client_cases.py, option_cases.py and site_cases.py.
+"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py and site_cases.py.
 
     features.py --vpnd build/release/vpnd/vpnd                  vpnd against itself and against OpenVPN
     features.py --roles openvpn:openvpn                         the cases tested with OpenVPN on both sides
@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import client_cases
+import hook_cases
 import option_cases
 import server_cases
 import site_cases
@@ -30,9 +31,12 @@ from support.runner import SECOND_TRIES, Case, CaseFailed, run_cases
 EXIT_SKIPPED = 77
 # The server's features with a stock client, the client's with a stock server, and both with ourselves.
 ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vpnd:vpnd"),
-         "either": ("vpnd:openvpn", "openvpn:vpnd"), "both": ("vpnd:vpnd",)}
+         "either": ("vpnd:openvpn", "openvpn:vpnd"), "both": ("vpnd:vpnd",),
+         "client hooks": ("openvpn:vpnd", "openvpn:openvpn"),
+         "server hooks": ("vpnd:openvpn", "openvpn:openvpn"), "comparison": ("vpnd:openvpn",)}
 CASES = (("server", server_cases.case), ("client", client_cases.case), ("either", option_cases.case),
-         ("both", option_cases.both_case), ("either", site_cases.case))
+         ("both", option_cases.both_case), ("either", site_cases.case), ("client hooks", hook_cases.client_case),
+         ("server hooks", hook_cases.server_case), ("comparison", hook_cases.comparison_case))
 
 
 def arguments() -> argparse.Namespace:

@@ -296,7 +296,7 @@ def _write(file: Path, text: str) -> None:
 
 def _start(star: Star, namespace: Namespace, name: str, folder: Path, *arguments: str) -> Process:
     program = star.server_program if name == "server" else star.client_program
-    own = ["--disable-dco"] if not program.is_vpnd else []
+    own = ["--dns-updown", "disable"] if program.is_vpnd else ["--disable-dco"]  # these have the host's /etc
     return star.lab.start(namespace, name, [program.path, "--cd", str(folder), *arguments, "--config", f"{name}.conf", *own])
 
 

@@ -295,5 +295,53 @@ TEST_F(Session, RefusesToSendMorePeerInfoThanOneMessageHolds) {
   EXPECT_EQ(*tunnel.client.failure, "options, credentials and peer info are too long for one message");
 }
 
+TEST(SessionCertificates, AreAskedAboutOnBothSidesBeforeAnythingIsTold) {
+  TunnelOptions options;
+  options.on_certificate = OnRequest::defer;
+  options.username = "alice";
+  Tunnel tunnel(options);
+  ASSERT_TRUE(tunnel.run_until(
+      [&] { return !tunnel.client.certificates.empty() && !tunnel.server.certificates.empty(); }));
+  EXPECT_EQ(tunnel.client.certificates[0].certificate_chain.at(0).common_name, "server");
+  EXPECT_EQ(tunnel.server.certificates[0].certificate_chain.at(0).common_name, "client");
+  tunnel.run_for(seconds(10));
+  EXPECT_TRUE(tunnel.server.requests.empty()) << "the password was told to somebody not accepted";
+
+  tunnel.client.session->accept_certificate(KeyId{0}, tunnel.now());
+  tunnel.run_for(seconds(3));
+  EXPECT_TRUE(tunnel.server.requests.empty()) << "it was read of somebody not accepted";
+  tunnel.server.session->accept_certificate(KeyId{0}, tunnel.now());
+  EXPECT_TRUE(tunnel.connect());
+  EXPECT_EQ(tunnel.server.certificates.size(), 1U);
+}
+
+TEST(SessionCertificates, ThatAreRejectedEndTheSession) {
+  TunnelOptions options;
+  options.on_certificate = OnRequest::reject;
+  Tunnel tunnel(options);
+  ASSERT_TRUE(tunnel.run_until([&] { return tunnel.client.failure && tunnel.server.failure; }));
+  EXPECT_EQ(*tunnel.client.failure, "not that one");
+  EXPECT_TRUE(tunnel.server.requests.empty());
+}
+
+TEST(SessionCertificates, AreAskedAboutAgainOnARekeyWhichMayFailAlone) {
+  TunnelOptions options;
+  options.on_certificate = OnRequest::accept;
+  Tunnel tunnel(options);
+  ASSERT_TRUE(tunnel.connect());
+  tunnel.options.on_certificate = OnRequest::reject;
+  ASSERT_TRUE(tunnel.client.session->start_rekey(tunnel.now()));
+  ASSERT_TRUE(tunnel.run_until([&] { return !tunnel.server.rekey_failures.empty(); }));
+  EXPECT_EQ(tunnel.server.rekey_failures[0], "not that one");
+  EXPECT_FALSE(tunnel.server.failure);
+}
+
+TEST(SessionCertificates, NobodyAnswersForEndTheSessionWithTheHandWindow) {
+  TunnelOptions options;
+  options.on_certificate = OnRequest::defer;
+  Tunnel tunnel(options);
+  EXPECT_TRUE(tunnel.run_until([&] { return tunnel.server.failure.has_value(); }, seconds(120)));
+}
+
 }  // namespace
 }  // namespace vpnd::test

@@ -32,7 +32,8 @@ class Program:
         """Options without which this program would not be comparable."""
         if not self.is_vpnd:
             return ["disable-dco"]
-        return [f"workers {self.workers}"] if self.workers else []
+        own = ["dns-updown disable"]  # the lab has the host's /etc
+        return [*own, f"workers {self.workers}"] if self.workers else own
 
 
 def find_program(name: str, vpnd_path: str, workers: str = "") -> Program | None:

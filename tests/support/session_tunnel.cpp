@@ -74,6 +74,7 @@ SessionConfig Tunnel::config(Role role) const {
   config.timers = role == Role::client ? options.client_timers : options.server_timers;
   config.options = role == Role::client ? "V4,dev-type tun,tls-client" : "V4,dev-type tun,tls-server";
   config.max_packet_size = options.max_packet_size;
+  config.ask_about_certificates = options.on_certificate.has_value();
   if (role == Role::client) {
     config.peer_info = options.peer_info;
     config.credentials = {options.username, crypto::SecretString(options.password)};
@@ -145,6 +146,14 @@ void Tunnel::handle(TunnelEnd& end, SessionEvent event) {
     end.established.push_back(established);
   };
   std::visit(Overloaded{
+                 [&](CertificateRequest& request) {
+                   const KeyId key = request.key;
+                   end.certificates.push_back(std::move(request));
+                   if (options.on_certificate == OnRequest::accept)
+                     end.session->accept_certificate(key, now());
+                   if (options.on_certificate == OnRequest::reject)
+                     end.session->reject_certificate(key, "not that one", now());
+                 },
                  [&](AuthenticationRequest& request) {
                    const KeyId key = request.key;
                    end.requests.push_back(std::move(request));

@@ -34,6 +34,7 @@ struct TunnelOptions {
   proto::SessionTimers client_timers;
   proto::SessionTimers server_timers;
   OnRequest on_request = OnRequest::accept;
+  std::optional<OnRequest> on_certificate;  // none: the ends do not ask about certificates
   std::string username;
   std::string password;
   std::string peer_info = "IV_VER=2.6.0\nIV_PROTO=990\n";
@@ -47,6 +48,7 @@ struct TunnelOptions {
 // One end, and what its session has reported so far.
 struct TunnelEnd {
   std::optional<proto::Session> session;
+  std::vector<proto::CertificateRequest> certificates;
   std::vector<proto::AuthenticationRequest> requests;
   std::vector<proto::Established> established;
   std::vector<std::string> messages;

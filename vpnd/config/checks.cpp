@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vpnd/config/finish.hpp"
+#include "vpnd/config/programs.hpp"
 
 namespace vpnd::config {
 
@@ -27,6 +28,7 @@ class Checker {
     check_control_wrap(options_.link.control_wrap);
     for (const Remote& remote : options_.client.remotes) check_control_wrap(remote.link.control_wrap);
     check_scripts();
+    check_hooks_of_the_role();
     throw_if_any(std::move(faults_));
   }
 
@@ -145,19 +147,25 @@ class Checker {
 
   void check_scripts() {
     if (options_.scripts.security >= 2) return;
+    const auto& verifier = options_.server.password_verifier;
+    for (const auto& [directive, command] : programs(options_)) {
+      const bool judged_elsewhere =
+          verifier && command == &verifier->command &&
+          (verifier->is_helper || verifier->transfer == PasswordTransfer::via_environment);
+      if (!judged_elsewhere) fail(command->where, std::string(directive), "needs script-security 2");
+    }
+  }
+
+  void check_hooks_of_the_role() {
     const ScriptOptions& scripts = options_.scripts;
-    const std::pair<const char*, const std::optional<Command>*> commands[] = {
-        {"up", &scripts.up},
-        {"down", &scripts.down},
-        {"route-up", &scripts.route_up},
-        {"route-pre-down", &scripts.route_pre_down}};
-    for (const auto& [name, command] : commands)
-      if (*command) fail((*command)->where, name, "needs script-security 2");
-    if (const auto& verifier = options_.server.client_key_verifier)
-      fail(verifier->where, "tls-crypt-v2-verify", "needs script-security 2");
-    if (const auto& verifier = options_.server.password_verifier)
-      if (verifier->transfer == PasswordTransfer::via_file)
-        fail(verifier->command.where, "auth-user-pass-verify", "needs script-security 2");
+    if (!scripts.export_certificates.empty() && !scripts.tls_verify)
+      draft_.warn(whole(), "tls-export-cert",
+                  "has no effect without tls-verify: nobody would read the files");
+    if (options_.mode != Mode::server || options_.point_to_point) return;
+    if (const auto& ip_change = options_.scripts.ip_change)
+      fail(ip_change->where, "ipchange", "a server has many peers; use client-connect instead");
+    if (options_.scripts.up_delay)
+      draft_.warn(whole(), "up-delay", "has no effect on a server: it has no single other end");
   }
 
   const Diagnostic* find_server_word(std::string_view name) const {

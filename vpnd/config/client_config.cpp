@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "vpnd/config/directive.hpp"
 #include "vpnd/config/values.hpp"
@@ -125,6 +126,20 @@ ParsedClientConfig parse_client_config(std::string_view text, const std::string&
       parsed.warnings.insert(parsed.warnings.end(), error.diagnostics().begin(), error.diagnostics().end());
     }
   }
+}
+
+void add(ClientConfig& config, ClientConfig&& later) {
+  const auto replace = [](auto& value, auto& by) {
+    if (by) value = std::move(by);
+  };
+  config.disabled = config.disabled || later.disabled;
+  replace(config.address, later.address);
+  replace(config.address_ipv6, later.address_ipv6);
+  replace(config.ciphers, later.ciphers);
+  replace(config.max_networks, later.max_networks);
+  replace(config.username, later.username);
+  config.networks.insert(config.networks.end(), later.networks.begin(), later.networks.end());
+  config.push_changes.insert(config.push_changes.end(), later.push_changes.begin(), later.push_changes.end());
 }
 
 std::vector<PushedText> merge_push(const std::vector<PushedText>& common, const ClientConfig& client) {

@@ -48,6 +48,9 @@ struct ParsedClientConfig {
 // Never throws for content: a faulty line costs itself, not the client. `disable` counts even with arguments.
 ParsedClientConfig parse_client_config(std::string_view text, const std::string& source);
 
+// Adds what a later source gives: what it says once takes the place of the earlier word, lists grow.
+void add(ClientConfig& config, ClientConfig&& later);
+
 // The options to push to a client: the common ones with the client's changes applied, in order, and without
 // the routes to networks that lie behind the client itself.
 std::vector<PushedText> merge_push(const std::vector<PushedText>& common, const ClientConfig& client);

@@ -114,13 +114,31 @@ void status_version(const Arguments& a, Draft& draft) {
 }
 
 template <std::optional<Command> ScriptOptions::*Member>
-void script(const Arguments& a, Draft& draft) {
+void process_script(const Arguments& a, Draft& draft) {
   draft.options.scripts.*Member = read_command(a, 0);
+}
+
+template <bool ScriptOptions::*Member>
+void script_flag(const Arguments&, Draft& draft) {
+  draft.options.scripts.*Member = true;
 }
 
 void script_security(const Arguments& a, Draft& draft) {
   draft.options.scripts.security = a.number<unsigned>(0, 0, 3);
   if (a.has(1)) draft.warn(a.where(), a[1], "has no effect: programs are always started without a shell");
+}
+
+void dns_updown(const Arguments& a, Draft& draft) {
+  ScriptOptions& scripts = draft.options.scripts;
+  scripts.dns_updown.reset();
+  scripts.dns = a[0] == "disable" ? DnsUpdown::off
+                : a[0] == "force" ? DnsUpdown::forced
+                                  : DnsUpdown::standard;
+  if (scripts.dns == DnsUpdown::standard) scripts.dns_updown = read_command(a, 0);
+}
+
+void tls_export_cert(const Arguments& a, Draft& draft) {
+  draft.options.scripts.export_certificates = a[0];
 }
 
 void tmp_dir(const Arguments& a, Draft& draft) {
@@ -215,14 +233,28 @@ constexpr Directive kDirectives[] = {
      "1|2|3", "form of the status file (1)"},
     {"script-security", kTopic, kWorks, kAnywhere, {1, 2}, Inline::no, script_security,
      "0|1|2|3", "2: programs may be called; 3: with passwords in the environment (1)"},
-    {"up", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::up>,
+    {"up", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, process_script<&ScriptOptions::up>,
      "COMMAND", "called when the device has its addresses"},
-    {"down", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::down>,
-     "COMMAND", "called when the device is closed"},
-    {"route-up", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::route_up>,
+    {"up-delay", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, script_flag<&ScriptOptions::up_delay>,
+     "", "call up once the other end is there; a client always does"},
+    {"up-restart", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, script_flag<&ScriptOptions::up_restart>,
+     "", "call down and up also at a reconnect that keeps the device (persist-tun)"},
+    {"down", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, process_script<&ScriptOptions::down>,
+     "COMMAND", "called when the addresses are taken from the device"},
+    {"down-pre", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, script_flag<&ScriptOptions::down_pre>,
+     "", "call down before that, not after it"},
+    {"route-up", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, process_script<&ScriptOptions::route_up>,
      "COMMAND", "called when the routes are set"},
-    {"route-pre-down", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, script<&ScriptOptions::route_pre_down>,
+    {"route-pre-down", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, process_script<&ScriptOptions::route_pre_down>,
      "COMMAND", "called before the routes are removed"},
+    {"ipchange", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, process_script<&ScriptOptions::ip_change>,
+     "COMMAND", "called when the address of the server, or of the other end, is authenticated or changes"},
+    {"dns-updown", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, dns_updown,
+     "COMMAND|force|disable", "what sets the host's name servers; vpnd's own program unless there is up"},
+    {"tls-verify", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, process_script<&ScriptOptions::tls_verify>,
+     "COMMAND", "ask this program about each certificate of the peer"},
+    {"tls-export-cert", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tls_export_cert,
+     "DIR", "where tls-verify finds the certificate in question as a file (peer_cert)"},
     {"tmp-dir", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, tmp_dir,
      "DIR", "for files handed to scripts (/tmp)"},
     {"persist-key", kTopic, kWorks, kAnywhere | kPushed, {0, 0}, Inline::no, always_so,

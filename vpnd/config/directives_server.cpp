@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "vpnd/config/directive.hpp"
 #include "vpnd/config/draft.hpp"
+#include "vpnd/config/helper_path.hpp"
 #include "vpnd/config/values.hpp"
 
 namespace vpnd::config {
@@ -125,11 +128,37 @@ void verify_client_cert(const Arguments& a, Draft& draft) {
   draft.verify_client_cert = a.where();
 }
 
+template <std::optional<Command> ScriptOptions::*Member>
+void server_script(const Arguments& a, Draft& draft) {
+  draft.options.scripts.*Member = read_command(a, 0);
+}
+
 void auth_user_pass_verify(const Arguments& a, Draft& draft) {
   using enum PasswordTransfer;
-  draft.options.server.password_verifier =
+  auto& verifier = draft.options.server.password_verifier;
+  if (verifier && verifier->is_helper) a.fail(a.name(), "plugin checks passwords already; keep one of them");
+  verifier =
       PasswordVerifier{read_command(a, 0),
                        a.choice<PasswordTransfer>(1, {{"via-env", via_environment}, {"via-file", via_file}})};
+}
+
+// Others would be code of somebody else inside the daemon.
+void plugin(const Arguments& a, Draft& draft) {
+  const std::string module = std::filesystem::path(a[0]).filename().string();
+  if (module.find("down-root") != std::string::npos)
+    a.fail(
+        a[0],
+        "vpnd needs no plugin for it: it takes its routes and addresses back without being root; remove it");
+  if (module.find("auth-pam") == std::string::npos)
+    a.fail(a[0],
+           "vpnd loads no plugins, except that it stands in for openvpn-plugin-auth-pam.so; "
+           "use auth-user-pass-verify with a program that does the same");
+  if (!a.has(1)) a.fail(a[0], "needs the name of a PAM service, such as login");
+  auto& verifier = draft.options.server.password_verifier;
+  if (verifier) a.fail(a.name(), "there is one that checks passwords already; keep one of them");
+  Command command{{helper_path("vpnd-auth-pam").string()}, a.where()};
+  for (std::size_t i = 1; i < a.size(); ++i) command.words.push_back(a[i]);
+  verifier = PasswordVerifier{std::move(command), PasswordTransfer::via_file, true};
 }
 
 constexpr Topic kTopic = Topic::server;
@@ -183,6 +212,18 @@ constexpr Directive kDirectives[] = {
      "none|optional|require", "whether clients need a certificate (require)"},
     {"auth-user-pass-verify", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, auth_user_pass_verify,
      "COMMAND via-env|via-file", "ask this program about user names and passwords"},
+    {"client-connect", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, server_script<&ScriptOptions::client_connect>,
+     "COMMAND", "ask this program whether a client may come in, and what it is given"},
+    {"client-disconnect", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no,
+     server_script<&ScriptOptions::client_disconnect>,
+     "COMMAND", "called when such a client has left"},
+    {"learn-address", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, server_script<&ScriptOptions::learn_address>,
+     "COMMAND", "ask this program whose an address in the tunnel may be"},
+    {"client-crresponse", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no,
+     server_script<&ScriptOptions::challenge_response>,
+     "COMMAND", "called with a client's answer to a challenge"},
+    {"plugin", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, plugin,
+     "openvpn-plugin-auth-pam.so SERVICE [PROMPT ANSWER]…", "ask PAM about user names and passwords"},
     {"auth-user-pass-optional", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
      flag<&ServerOptions::password_optional>,
      "", "let clients in that send no user name"},

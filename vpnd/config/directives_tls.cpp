@@ -85,6 +85,13 @@ void verify_hash(const Arguments& a, Draft& draft) {
 }
 
 // All small letters mean an attribute's short name in capitals, as in OpenVPN.
+void x509_track(const Arguments& a, Draft& draft) {
+  const bool whole_chain = a[0].starts_with('+');
+  std::string name = whole_chain ? a[0].substr(1) : a[0];
+  if (name.empty()) a.fail(a[0], "names no field; write a name such as CN");
+  draft.options.tls.tracked_fields.push_back({std::move(name), whole_chain, a.where()});
+}
+
 void x509_username_field(const Arguments& a, Draft& draft) {
   draft.options.tls.name_fields.clear();
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -242,6 +249,8 @@ constexpr Directive kDirectives[] = {
      "FILE|DIR dir", "revoked certificates; read again when the file changes; dir: files named by serial number"},
     {"verify-hash", kTopic, kWorks, kAnywhere, {1, 2}, Inline::yes, verify_hash,
      "AB:CD:… [SHA1|SHA256]", "fingerprint of the certificate that signed the peer's (SHA1)"},
+    {"x509-track", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, x509_track,
+     "[+]FIELD", "a field of the peer's certificate that scripts get (+: of every one in its chain)"},
     {"x509-username-field", kTopic, kWorks, kAnywhere, {1, kAnyNumber}, Inline::no, x509_username_field,
      "FIELD…", "what of a certificate is its name: CN, emailAddress, ext:subjectAltName, serialNumber (CN)"},
     {"remote-cert-ku", kTopic, kWorks, kAnywhere, {0, kAnyNumber}, Inline::no, remote_cert_ku,

@@ -161,9 +161,9 @@ constexpr Directive kDirectives[] = {
     {"txqueuelen", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, txqueuelen,
      "PACKETS", "queue of the tunnel device"},
     {"dhcp-option", kTopic, kWorks, kPushable, {1, kAnyNumber}, Inline::no, dhcp_option,
-     "TYPE [VALUE]", "DNS and the like, for the up script (foreign_option_N)"},
+     "TYPE [VALUE]", "DNS and the like, for dns-updown and the up script (foreign_option_N)"},
     {"dns", kTopic, kWorks, kPushable, {1, kAnyNumber}, Inline::no, dns,
-     "search-domains …|server N …", "DNS settings, for the up script (foreign_option_N)"},
+     "search-domains …|server N …", "DNS settings, for dns-updown and the up script (foreign_option_N)"},
     {"tun-ipv6", kTopic, kWorks, kPushable, {0, 0}, Inline::no, always_so,
      "", "always so; accepted"},
 };

@@ -109,6 +109,7 @@ Loaded load(std::span<const std::string> arguments, const ReadFile& read_file) {
     read_materials(draft, read_file);
     check_consistency(draft);
   }
+  if (draft.source != Draft().source) draft.options.process.config_file = draft.source;
   return {std::move(draft.options), std::move(draft.warnings)};
 }
 

@@ -24,6 +24,8 @@ void expand_subnet(Draft& draft, const ServerMacro& macro) {
   options.tunnel.addresses.netmask_or_peer = tunio::netmask_v4(macro.network.length);
   if (macro.with_pool) options.server.pool = AddressRange{first.plus(2), first.plus(size - 2)};
   if (!options.server.pool_bits) options.server.pool_bits = macro.network.length;
+  // Where routes without a gateway lead, for hooks: on the device any address will do.
+  if (!options.tunnel.routing.route_gateway) options.tunnel.routing.route_gateway = first.plus(2);
   push(draft, fmt::format("route-gateway {}", first.plus(1).format()), macro.where);
 }
 

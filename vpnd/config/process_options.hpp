@@ -63,12 +63,31 @@ struct LogOptions {
   unsigned status_version = 1;  // 1, 2 or 3
 };
 
+// When the host's name servers are set (dns-updown).
+enum class DnsUpdown : std::uint8_t {
+  standard,  // unless an up script is there to do it, as before OpenVPN 2.7
+  forced,    // always
+  off,
+};
+
 struct ScriptOptions {
   unsigned security = 1;  // script-security, 0 to 3
   std::optional<Command> up;
   std::optional<Command> down;
   std::optional<Command> route_up;
   std::optional<Command> route_pre_down;
+  std::optional<Command> ip_change;
+  std::optional<Command> tls_verify;
+  std::optional<Command> client_connect;
+  std::optional<Command> client_disconnect;
+  std::optional<Command> learn_address;
+  std::optional<Command> challenge_response;  // client-crresponse
+  std::filesystem::path export_certificates;  // tls-export-cert; empty: none are
+  std::optional<Command> dns_updown;          // absent: our own helper
+  DnsUpdown dns = DnsUpdown::standard;
+  bool up_delay = false;    // up once the other end is there, not when the device is opened
+  bool down_pre = false;    // down while the device still has its addresses
+  bool up_restart = false;  // down and up also at a reconnect that keeps the device
   std::filesystem::path temporary = "/tmp";
   std::vector<std::pair<std::string, std::string>> environment;  // setenv; UV_ names also go to the server
 };
@@ -107,6 +126,7 @@ struct BatchOptions {
 struct ProcessOptions {
   Action action = Action::run;
   std::optional<GenerateKey> generate_key;
+  std::filesystem::path config_file;       // the first one, as it was named; empty: there is none
   std::filesystem::path directory;         // cd; empty: stay. Files were resolved against it already
   std::optional<std::string> daemon_name;  // daemon: go to the background under this name for syslog
   std::filesystem::path pid_file;

@@ -51,6 +51,7 @@ enum class PasswordTransfer : std::uint8_t { via_environment, via_file };
 struct PasswordVerifier {
   Command command;
   PasswordTransfer transfer = PasswordTransfer::via_file;
+  bool is_helper = false;  // ours, not a script of the user
 };
 
 // Another server that a TCP port is shared with.

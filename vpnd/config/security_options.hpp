@@ -23,6 +23,13 @@ struct ExpectedName {
   NameMatch match = NameMatch::subject;
 };
 
+// x509-track
+struct TrackedField {
+  std::string name;
+  bool whole_chain = false;  // "+": of every certificate, not of the peer's own alone
+  Location where;
+};
+
 struct TlsOptions {
   std::optional<Material> ca;
   std::optional<Material> ca_directory;  // capath; only its path and place
@@ -32,10 +39,11 @@ struct TlsOptions {
   std::optional<Material> key_password;  // askpass FILE; the first line counts
   bool ask_key_password = false;         // askpass without a file: from the terminal
   std::optional<Material> extra_certificates;
-  std::optional<Material> crl;              // with a path: read again when the file changes
-  std::optional<Material> revoked_serials;  // crl-verify DIR dir; only its path and place
-  std::vector<std::string> issuer_hashes;   // verify-hash: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits
-  std::vector<std::string> name_fields;     // x509-username-field; empty: CN
+  std::optional<Material> crl;               // with a path: read again when the file changes
+  std::optional<Material> revoked_serials;   // crl-verify DIR dir; only its path and place
+  std::vector<std::string> issuer_hashes;    // verify-hash: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits
+  std::vector<std::string> name_fields;      // x509-username-field; empty: CN
+  std::vector<TrackedField> tracked_fields;  // for scripts; empty: the whole subject of every one
   std::optional<std::vector<unsigned>> key_usages;  // remote-cert-ku; empty: any
   std::string extended_key_usage;                   // remote-cert-eku
   std::vector<std::string> peer_fingerprints;       // SHA-256, 64 lower-case hex digits without colons

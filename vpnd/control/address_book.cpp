@@ -154,4 +154,8 @@ void AddressBook::release(const Assignment& assignment, routing::PeerIndex peer)
   if (assignment.lease) pool_->release(*assignment.lease);
 }
 
+void AddressBook::withhold(const tunio::Prefix& prefix, routing::PeerIndex peer) {
+  routes_.remove(prefix, peer);
+}
+
 }  // namespace vpnd::control

@@ -43,6 +43,8 @@ class AddressBook {
   std::string move(Assignment& assignment, const tunio::IpAddress& address,
                    const tunio::IpAddress& netmask_or_peer, routing::PeerIndex peer);
   void release(const Assignment& assignment, routing::PeerIndex peer);
+  /// No packets go to or come from this address or network of the client, which keeps it.
+  void withhold(const tunio::Prefix& prefix, routing::PeerIndex peer);
 
   std::shared_ptr<const routing::RouteTable> route_table() const { return routes_.build(); }
   /// Writes who has which address, if that is configured.

@@ -37,6 +37,8 @@ Client::Client(asio::io_context& context, const config::Options& options)
       remotes_(options.client),
       remote_(remotes_.current()),
       credentials_(options.client),
+      hook_runner_(context),
+      hooks_(options, hook_runner_),
       resolver_(context),
       data_keys_(options),
       connect_timer_(context),
@@ -53,18 +55,19 @@ Client::~Client() = default;
 
 void Client::prepare() {
   credentials_.obtain();
-  tunnel_ = std::make_unique<TunnelDevice>(options_);
+  tunnel_ = std::make_unique<Tunnel>(options_, hook_runner_);
+  tunnel_->prepare(context_);
 }
 
 void Client::start(InstanceObserver& observer) {
   observer_ = &observer;
   std::vector<dataplane::WorkerConfig> configs;
-  for (tunio::UniqueFd& queue : tunnel_->take_queues()) {
+  for (tunio::UniqueFd& queue : tunnel_->device().take_queues()) {
     dataplane::WorkerConfig& config = configs.emplace_back();
     config.role = crypto::Role::client;
     config.io = io_config(options_, std::move(queue), {});
-    config.inbound.udp_merging =
-        tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+    config.inbound.udp_merging = tunnel_->device().udp_segmentation() ? tunio::Coalescer::UdpMerging::on
+                                                                      : tunio::Coalescer::UdpMerging::off;
     config.inbound.tcp_merging = options_.batch.offloads.tun_tso ? tunio::Coalescer::TcpMerging::on
                                                                  : tunio::Coalescer::TcpMerging::off;
     config.outbound.run_bytes = options_.batch.size_bytes;
@@ -72,7 +75,7 @@ void Client::start(InstanceObserver& observer) {
   share_crypto_pool(configs, options_);
   const std::size_t workers = configs.size();
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this, workers);
-  spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
+  spdlog::info("data path: {}", tunnel_->device().describe_data_path(data_plane_->describe()));
   tick();
   connect_after(std::chrono::seconds::zero());
 }
@@ -93,6 +96,19 @@ void Client::on_session_event(proto::SessionEvent&& event) {
   std::visit([this](auto&& known) { handle(std::move(known)); }, std::move(event));
 }
 
+void Client::handle(proto::CertificateRequest&& request) {
+  hooks_.ask_about(session_->link().endpoint, std::move(request.certificate_chain), tunnel_->variables(),
+                   [this, attempt = attempt_, key = request.key](const std::string& refusal) {
+                     if (attempt != attempt_ || !session_) return;
+                     if (refusal.empty()) {
+                       session_->session().accept_certificate(key, now());
+                     } else {
+                       session_->session().reject_certificate(key, refusal, now());
+                     }
+                     session_->pump();
+                   });
+}
+
 void Client::handle(proto::AuthenticationRequest&&) {}  // only servers are asked
 
 void Client::handle(proto::Established&& established) {
@@ -107,6 +123,7 @@ void Client::handle(proto::Established&& established) {
   const auto& chain = session_->session().peer_chain();
   spdlog::info("[{}] Peer Connection Initiated with {}, {}", chain.empty() ? "" : chain.front().common_name,
                session_->link().endpoint.format(), session_->session().tls_description());
+  hooks_.peer_authenticated(session_->link().endpoint, chain);
   if (options_.point_to_point) return join_point_to_point(proto::PeerInfo::parse(established.peer_info));
   push_deadline_ = proto::Clock::now() + options_.tls.handshake_window;
   if (!pushed_) request_push_after(kFirstPushRequest);
@@ -133,6 +150,7 @@ void Client::handle(proto::MessageReceived&& message) {
     case proto::ControlMessageKind::halt:
       return finish({false, fmt::format("the server sent HALT ({})", arguments)});
     case proto::ControlMessageKind::exit:
+      end_signal_ = "remote-exit";
       return reconnect("the server has left", Next::same_remote);
     case proto::ControlMessageKind::info:
     case proto::ControlMessageKind::info_pre:
@@ -172,6 +190,7 @@ void Client::take_auth_failed(std::string_view arguments) {
 void Client::take_server_signal(std::string_view arguments) {
   const proto::ServerSignal signal = proto::parse_server_signal(arguments);
   if (!signal.keep_credentials) credentials_.forget();
+  end_signal_ = "server-pushed-connection-reset";
   reconnect(fmt::format("the server asks for a reconnect {}", signal.text),
             signal.next_remote ? Next::next_remote : Next::same_remote);
 }
@@ -193,6 +212,7 @@ void Client::handle(proto::RekeyFailed&& failed) {
 void Client::handle(proto::Failed&& failed) {
   if (options_.client.exit_on_tls_failure)
     return finish({false, fmt::format("{} (tls-exit)", printable(failed.reason))});
+  end_signal_ = "tls-error";
   reconnect(printable(failed.reason), Next::next_remote);
 }
 
@@ -207,6 +227,7 @@ void Client::on_worker_event(dataplane::Event&& event) {
 void Client::handle(const dataplane::StreamEnded& ended) {
   if (!stream_ || stream_->worker != ended.worker || stream_->stream != ended.stream) return;
   stream_.reset();
+  end_signal_ = "connection-reset";
   reconnect("Connection reset: " + ended.reason.message(), Next::next_remote);
 }
 
@@ -215,6 +236,7 @@ void Client::handle(const dataplane::PeerFloated& floated) {
   if (!session_ || !remote_.link.accept_any_source) return;
   spdlog::info("The server floated to {}", floated.endpoint.format());
   session_->set_link({floated.endpoint, std::nullopt});
+  hooks_.peer_moved(floated.endpoint);
   data_plane_->post(dataplane::MovePeer{kServer, floated.endpoint});
 }
 
@@ -227,12 +249,14 @@ void Client::handle(const dataplane::PeerSilent&) {
   const auto last_received = std::max(session_->last_received(), data_keys_.last_received());
   if (proto::Clock::now() - last_received < peer_settings().receive_timeout) return;
   const auto action = pushed_->timeout ? pushed_->timeout_action : options_.keepalive.action;
+  end_signal_ = action == config::TimeoutAction::exit ? "ping-exit" : "ping-restart";
   if (action == config::TimeoutAction::exit)
     return finish({false, "Inactivity timeout (--ping-exit), exiting"});
   reconnect("Inactivity timeout (--ping-restart), restarting", Next::next_remote);
 }
 
 void Client::handle(const dataplane::PeerExited&) {
+  end_signal_ = "remote-exit";
   reconnect("the server has left", Next::same_remote);
 }
 
@@ -258,11 +282,17 @@ void Client::reconnect(const std::string& reason, Next next, std::chrono::second
   if (observer_ == nullptr || stopping_) return;
   spdlog::info("{}", reason);
   close_connection();
-  if (!options_.tunnel.keep_across_restart) tunnel_->bring_down();
   if (next == Next::next_remote) remotes_.advance();
   if (remotes_.exhausted())
     return finish({false, "All connections have been connect-retry-max times unsuccessful"});
-  connect_after(std::max(remotes_.wait(), at_least));
+  const auto wait = std::max(remotes_.wait(), at_least);
+  if (options_.tunnel.keep_across_restart) {
+    tunnel_->keep_over_restart(take_end_signal());
+    return connect_after(wait);
+  }
+  tunnel_->bring_down(take_end_signal(), [this, wait, attempt = attempt_](const std::string&) {
+    if (attempt == attempt_ && !stopping_) connect_after(wait);
+  });
 }
 
 // The session may be in the middle of a call, so it goes once the control thread is back in its loop.
@@ -289,6 +319,7 @@ void Client::close_connection() {
 void Client::stop() {
   if (std::exchange(stopping_, true)) return;
   const bool told = exit_notice_pending();
+  end_signal_ = told ? "exit-with-notification" : "sigterm";
   if (told) say_goodbye();
   goodbye_.expires_after(told ? kGoodbye : std::chrono::milliseconds::zero());
   goodbye_.async_wait([this](const asio::error_code& error) {
@@ -323,8 +354,8 @@ void Client::finish(const Outcome& outcome) {
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());
   close_connection();
-  tunnel_->bring_down();
-  std::exchange(observer_, nullptr)->on_ended(outcome);
+  tunnel_->bring_down(take_end_signal(), [observer = std::exchange(observer_, nullptr),
+                                          outcome](const std::string&) { observer->on_ended(outcome); });
 }
 
 void Client::tick() {

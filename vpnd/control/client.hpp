@@ -23,11 +23,12 @@
 #include "vpnd/control/client_credentials.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/instance.hpp"
+#include "vpnd/control/peer_hooks.hpp"
 #include "vpnd/control/proxy_dialogue.hpp"
 #include "vpnd/control/remote_list.hpp"
 #include "vpnd/control/session_driver.hpp"
 #include "vpnd/control/session_limits.hpp"
-#include "vpnd/control/tunnel_device.hpp"
+#include "vpnd/control/tunnel.hpp"
 
 namespace vpnd::control {
 
@@ -76,6 +77,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   // ---- the session ----
   void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
   void on_session_event(proto::SessionEvent&& event) override;
+  void handle(proto::CertificateRequest&& request);
   void handle(proto::AuthenticationRequest&& request);
   void handle(proto::Established&& established);
   void handle(proto::MessageReceived&& message);
@@ -98,8 +100,9 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   TunnelPlan tunnel_plan() const;
   void set_buffers(const tunio::UniqueFd& socket) const;
   unsigned open_lanes();
-  void set_up_tunnel();
+  void set_up_tunnel(Tunnel::Done done);
   void set_up_peer();
+  void complete_connection(const std::string& failure);
   void take_token(const config::PushedOptions& pushed);
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
@@ -119,6 +122,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void handle(const dataplane::WorkerFailed& failed);
 
   // ---- ending and starting over ----
+  std::string take_end_signal() { return end_signal_.empty() ? "sigusr1" : std::exchange(end_signal_, {}); }
   void reconnect(const std::string& reason, Next next,
                  std::chrono::seconds at_least = std::chrono::seconds::zero());
   void close_connection();
@@ -138,7 +142,10 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   config::Remote remote_;  // the one being tried or in use
   ClientCredentials credentials_;
 
-  std::unique_ptr<TunnelDevice> tunnel_;
+  hooks::HookRunner hook_runner_;
+  PeerHooks hooks_;
+  std::string end_signal_;  // what hooks are told of why the session or the process ends; empty: sigusr1
+  std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<DataPlane> data_plane_;
 
   asio::ip::udp::resolver resolver_;

@@ -237,6 +237,7 @@ proto::SessionConfig Client::session_config(const dataplane::Link& link) {
   config.peer_info = peer_info();
   config.credentials = credentials_.for_session();
   config.max_packet_size = remote_.link.max_packet_size;
+  config.ask_about_certificates = options_.scripts.tls_verify.has_value();
   return config;
 }
 
@@ -245,7 +246,7 @@ proto::SessionConfig Client::session_config(const dataplane::Link& link) {
 void Client::add_details(proto::PeerInfoSettings& settings) const {
   utsname system{};
   if (::uname(&system) == 0) settings.variables.emplace_back("IV_PLAT_VER", system.release);
-  if (const auto path = tunnel_->default_path()) {
+  if (const auto path = tunnel_->device().default_path()) {
     const auto address = host::read_text_file("/sys/class/net/" + path->device + "/address", 64);
     if (address.result.ok())
       settings.variables.emplace_back("IV_HWADDR", address.text.substr(0, address.text.find('\n')));

@@ -11,7 +11,7 @@
 
 #include "crypto/tls_crypt_v2.hpp"
 #include "vpnd/config/options.hpp"
-#include "vpnd/control/script_runner.hpp"
+#include "vpnd/hooks/script_runner.hpp"
 
 namespace vpnd::control {
 
@@ -24,7 +24,7 @@ std::string refuse_by_age(const std::optional<crypto::TlsCryptMetadata>& metadat
 class ClientKeyCheck {
  public:
   /// `options` and `scripts` outlive it; a program is configured.
-  ClientKeyCheck(const config::Options& options, ScriptRunner& scripts)
+  ClientKeyCheck(const config::Options& options, hooks::ScriptRunner& scripts)
       : options_(options), scripts_(scripts) {}
 
   /// `decided` is called once, now or later: whether the client may go on.
@@ -32,7 +32,7 @@ class ClientKeyCheck {
 
  private:
   const config::Options& options_;
-  ScriptRunner& scripts_;
+  hooks::ScriptRunner& scripts_;
 };
 
 }  // namespace vpnd::control

@@ -82,13 +82,11 @@ void Client::take_push_update(std::string_view arguments) {
                                             : spdlog::info("PUSH_UPDATE: {}", text);
   }
   pushed_ = update.take();
-  try {
-    set_up_tunnel();
-  } catch (const std::exception& error) {
-    return finish({false, error.what()});
-  }
   data_plane_->post(dataplane::UpdatePeer{kServer, peer_settings()});
-  spdlog::info("PUSH_UPDATE: the tunnel is as the server wants it now");
+  set_up_tunnel([this](const std::string& failure) {
+    if (!failure.empty()) return finish({false, failure});
+    spdlog::info("PUSH_UPDATE: the tunnel is as the server wants it now");
+  });
 }
 
 void Client::apply_push(const std::vector<std::string>& options) {
@@ -124,14 +122,19 @@ void Client::use_terms(config::PushedOptions&& terms) {
   warn_of_inconsistencies();
   try {
     set_buffers(transport_);
-    set_up_tunnel();
   } catch (const std::exception& error) {
     return finish({false, error.what()});
   }
+  // First of all, so that keys can be renewed and pings answered while hooks take their time.
   set_up_peer();
   if (!session_) return;
   remotes_.connected();
   poll_timer_.cancel();
+  set_up_tunnel([this](const std::string& failure) { complete_connection(failure); });
+}
+
+void Client::complete_connection(const std::string& failure) {
+  if (!failure.empty()) return finish({false, failure});
   limits_.emplace(session_limits(), proto::Clock::now());
   spdlog::info("Data channel: {}cipher {}, peer id {}",
                pushed_->data_epoch && !batch_ ? "epochs, " : describe(batch_), crypto::aead_name(*cipher_),
@@ -242,16 +245,18 @@ unsigned Client::open_lanes() {
 
 // A tunnel that stayed up over the reconnect (persist-tun) is left alone if it is what the server wants
 // again.
-void Client::set_up_tunnel() {
+void Client::set_up_tunnel(Tunnel::Done done) {
   const TunnelPlan plan = tunnel_plan();
-  if (tunnel_->is_up() && tunnel_->serves(plan)) {
-    spdlog::info("Preserving previous TUN/TAP instance: {}", tunnel_->name());
-    return;
-  }
-  tunnel_->bring_down();
-  tunnel_->bring_up(plan);
+  const auto current = [this, attempt = attempt_] { return attempt == attempt_ && observer_ != nullptr; };
+  hook_runner_.when_idle([this, plan, current, done = std::move(done)] {  // ipchange comes before up
+    if (!current()) return;
+    tunnel_->set_peer_variables(hooks_.variables());
+    tunnel_->bring_up(plan, [current, done](const std::string& failure) {
+      if (current()) done(failure);
+    });
+  });
   const auto text = [](const auto& address) { return address ? address->format() : std::string("none"); };
-  spdlog::info("{}: address {}, IPv6 {}, mtu {}", tunnel_->name(), text(plan.addresses.local),
+  spdlog::info("{}: address {}, IPv6 {}, mtu {}", tunnel_->device().name(), text(plan.addresses.local),
                plan.addresses.local_ipv6 ? plan.addresses.local_ipv6->format() : "none", plan.mtu);
 }
 

@@ -58,6 +58,8 @@ class Process final : public PasswordVerifier::Verification, public std::enable_
         deadline_(steady_clock::now() + patience),
         timer_(context) {}
 
+  std::string control_file() const override { return files_->control.path().string(); }
+
   void await_slowness() {
     after(timing_.slow, [this] { tell_pending({left(), {}, {}}); });
   }
@@ -143,10 +145,39 @@ class Process final : public PasswordVerifier::Verification, public std::enable_
   asio::steady_timer timer_;
 };
 
+// A question to PAM under way.
+class HelperQuestion final : public PasswordVerifier::Verification {
+ public:
+  HelperQuestion(PamService& helper, std::uint64_t number) : helper_(helper), number_(number) {}
+  ~HelperQuestion() override { helper_.forget(number_); }
+  HelperQuestion(const HelperQuestion&) = delete;
+  HelperQuestion& operator=(const HelperQuestion&) = delete;
+
+  std::string control_file() const override { return {}; }
+
+ private:
+  PamService& helper_;
+  const std::uint64_t number_;
+};
+
 }  // namespace
+
+std::shared_ptr<PasswordVerifier::Verification> PasswordVerifier::ask_helper(const Question& question,
+                                                                             Answers&& answers) {
+  const auto& known = question.environment.variables();
+  const auto common_name = known.find("common_name");
+  const auto number = helper_->ask(
+      question.username, question.password.expose(), common_name != known.end() ? common_name->second : "",
+      [decided = std::move(answers.decided)](bool right, const std::string& text) {
+        if (!right) spdlog::info("auth-pam: {}", text);
+        decided({right ? Verdict::right : Verdict::wrong, {}});
+      });
+  return std::make_shared<HelperQuestion>(*helper_, number);
+}
 
 std::shared_ptr<PasswordVerifier::Verification> PasswordVerifier::verify(Question&& question,
                                                                          Answers&& answers) {
+  if (helper_ != nullptr) return ask_helper(question, std::move(answers));
   auto arguments = settings_.command.words;
   host::ScriptEnvironment& environment = question.environment;
   environment.set("username", question.username);

@@ -16,7 +16,8 @@
 
 #include "crypto/secret.hpp"
 #include "vpnd/config/role_options.hpp"
-#include "vpnd/control/script_runner.hpp"
+#include "vpnd/control/pam_service.hpp"
+#include "vpnd/hooks/script_runner.hpp"
 #include "vpnd/host/script_command.hpp"
 
 namespace vpnd::control {
@@ -62,26 +63,35 @@ class PasswordVerifier {
   class Verification {
    public:
     virtual ~Verification() = default;
+    /// Where the script, or whoever learns the answer later, writes it.
+    virtual std::string control_file() const = 0;
   };
 
   PasswordVerifier(asio::io_context& context, config::PasswordVerifier settings,
-                   std::filesystem::path temporary_directory, ScriptRunner& scripts)
+                   std::filesystem::path temporary_directory, hooks::ScriptRunner& scripts)
       : PasswordVerifier(context, std::move(settings), std::move(temporary_directory), scripts, Timing()) {}
   PasswordVerifier(asio::io_context& context, config::PasswordVerifier settings,
-                   std::filesystem::path temporary_directory, ScriptRunner& scripts, const Timing& timing)
+                   std::filesystem::path temporary_directory, hooks::ScriptRunner& scripts,
+                   const Timing& timing)
       : context_(context),
         settings_(std::move(settings)),
         temporary_(std::move(temporary_directory)),
         scripts_(scripts),
         timing_(timing) {}
 
+  /// From now on PAM is asked, not a script. `helper` outlives it.
+  void use(PamService& helper) { helper_ = &helper; }
+
   [[nodiscard]] std::shared_ptr<Verification> verify(Question&& question, Answers&& answers);
 
  private:
+  std::shared_ptr<Verification> ask_helper(const Question& question, Answers&& answers);
+
   asio::io_context& context_;
+  PamService* helper_ = nullptr;  // none: the script
   config::PasswordVerifier settings_;
   std::filesystem::path temporary_;
-  ScriptRunner& scripts_;
+  hooks::ScriptRunner& scripts_;
   Timing timing_;
 };
 

@@ -4,11 +4,13 @@
 #include <charconv>
 #include <random>
 
+#include "crypto/certificate_fields.hpp"
 #include "crypto/pkcs12.hpp"
 #include "proto/batch_channel.hpp"
 #include "proto/epoch_channel.hpp"
 #include "proto/stock_channel.hpp"
 #include "vpnd/config/diagnostic.hpp"
+#include "vpnd/config/programs.hpp"
 #include "vpnd/host/user_credentials.hpp"
 
 namespace vpnd::control {
@@ -166,6 +168,11 @@ crypto::TlsSettings tls_settings(const config::Options& options) {
   if (tls.revoked_serials) settings.revoked_serials_directory = tls.revoked_serials->path.string();
   for (const std::string& digits : tls.issuer_hashes) settings.issuer_hashes.push_back(bytes_of(digits));
   settings.name_fields = tls.name_fields;
+  settings.keep_certificates = !config::programs(options).empty();
+  for (const config::TrackedField& field : tls.tracked_fields) {
+    if (!crypto::is_trackable(field.name))
+      throw ConfigError({field.where, field.name, "OpenSSL knows no such field; try CN, OU or emailAddress"});
+  }
   settings.key_usages = tls.key_usages;
   settings.extended_key_usage = tls.extended_key_usage;
   settings.crl = text_of(tls.crl);

@@ -70,6 +70,11 @@ std::uint64_t stream_number(const dataplane::Link& link) {
   return link.stream ? stream_number(link.worker, *link.stream) : 0;
 }
 
+// up-delay, which a server has no use for: it has many peers.
+bool up_waits_for_peer(const config::Options& options) {
+  return options.point_to_point && options.scripts.up_delay;
+}
+
 std::optional<proto::SessionId> sender_of(std::span<const std::byte> packet) {
   if (packet.size() < kSessionIdAt + proto::kSessionIdSize) return std::nullopt;
   proto::SessionId id;
@@ -92,15 +97,18 @@ Server::Server(asio::io_context& context, const config::Options& options)
       ciphers_(data_ciphers(options.data)),
       first_contact_(contact_settings(options, take_wrap(options))),
       addresses_(options),
-      scripts_(context),
+      hooks_(context),
+      end_hooks_(options, hooks_),
+      client_hooks_(context, options, hooks_),
       handshakes_(context, kWaitingHandshakePackets),
       clients_(options),
       tick_timer_(context),
       goodbye_(context) {
   if (options.server.password_verifier) {
-    verifier_.emplace(context, *options.server.password_verifier, options.scripts.temporary, scripts_);
+    verifier_.emplace(context, *options.server.password_verifier, options.scripts.temporary,
+                      hooks_.scripts());
   }
-  if (options.server.client_key_verifier) key_check_.emplace(options, scripts_);
+  if (options.server.client_key_verifier) key_check_.emplace(options, hooks_.scripts());
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
   for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);
 }
@@ -114,9 +122,15 @@ ServerWrap Server::take_wrap(const config::Options& options) {
 }
 
 void Server::prepare() {
-  tunnel_.emplace(options_);
+  if (const auto& verifier = options_.server.password_verifier; verifier && verifier->is_helper) {
+    pam_.emplace(context_, verifier->command);
+    verifier_->use(*pam_);
+  }
+  tunnel_.emplace(options_, hooks_);
+  tunnel_->prepare(context_);
   listen();
-  tunnel_->bring_up(configured_plan(options_));
+  if (!up_waits_for_peer(options_)) tunnel_->bring_up_now(configured_plan(options_));
+  client_hooks_.set_base(tunnel_->variables());
 }
 
 void Server::listen() {
@@ -133,7 +147,7 @@ void Server::listen() {
 
 // Workers 0 to N-1 have the sockets of the first UDP listener, the next N those of the second, …
 std::size_t Server::workers_per_listener() const {
-  return tunnel_->queue_count() / config::worker_groups(options_);
+  return tunnel_->device().queue_count() / config::worker_groups(options_);
 }
 
 void Server::listen_tcp(const config::Listener& listener) {
@@ -149,11 +163,12 @@ void Server::start(InstanceObserver& observer) {
                                         .options = options_,
                                         .data_plane = *data_plane_,
                                         .addresses = addresses_,
+                                        .hooks = client_hooks_,
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
                                         .ciphers = ciphers_,
                                         .lanes = static_cast<unsigned>(data_plane_->group_size())});
   if (!options_.point_to_point) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
-  spdlog::info("data path: {}", tunnel_->describe_data_path(data_plane_->describe()));
+  spdlog::info("data path: {}", tunnel_->device().describe_data_path(data_plane_->describe()));
 
   if (const auto& target = options_.server.port_share) {
     port_share_.emplace(context_, *target, [this](tunio::UniqueFd socket, const tunio::Endpoint& remote) {
@@ -172,8 +187,8 @@ void Server::start(InstanceObserver& observer) {
 
 std::vector<dataplane::WorkerConfig> Server::worker_configs() {
   std::vector<dataplane::WorkerConfig> configs;
-  udp_.resize(tunnel_->queue_count());  // none when TCP alone is listened to
-  for (tunio::UniqueFd& queue : tunnel_->take_queues()) {
+  udp_.resize(tunnel_->device().queue_count());  // none when TCP alone is listened to
+  for (tunio::UniqueFd& queue : tunnel_->device().take_queues()) {
     tunio::UniqueFd& udp = udp_[configs.size()];
     dataplane::WorkerConfig& config = configs.emplace_back();
     // In the worker's eyes the one end of two is like a client: all packets are its peer's.
@@ -184,8 +199,8 @@ std::vector<dataplane::WorkerConfig> Server::worker_configs() {
       config.outbound.stream_backlog_bytes = std::min(config.outbound.stream_backlog_bytes, bytes);
     }
     config.inbound.client_to_client = options_.server.client_to_client;
-    config.inbound.udp_merging =
-        tunnel_->udp_segmentation() ? tunio::Coalescer::UdpMerging::on : tunio::Coalescer::UdpMerging::off;
+    config.inbound.udp_merging = tunnel_->device().udp_segmentation() ? tunio::Coalescer::UdpMerging::on
+                                                                      : tunio::Coalescer::UdpMerging::off;
     config.inbound.tcp_merging = options_.batch.offloads.tun_tso ? tunio::Coalescer::TcpMerging::on
                                                                  : tunio::Coalescer::TcpMerging::off;
     config.outbound.run_bytes = options_.batch.size_bytes;
@@ -343,6 +358,7 @@ std::unique_ptr<proto::Session> Server::make_session(const proto::NewSession& co
   const auto& key = contact.client_key ? contact.client_key : wrap_key_;
   if (key) config.wrap_key = key->duplicate();
   config.max_packet_size = options_.link.max_packet_size;
+  config.ask_about_certificates = options_.scripts.tls_verify.has_value();
   config.transport = from.stream ? proto::Transport::stream : proto::Transport::datagrams;
   config.timers = session_timers(options_, crypto::Role::server);
   if (options_.point_to_point) config.peer_info = point_to_point_peer_info(options_, ciphers_);
@@ -459,7 +475,17 @@ void Server::replace_other_end(ServerClient& client) {
 void Server::on_connected(ServerClient& client) {
   publish_routes_soon();
   first_contact_.handshake_completed();
-  (void)client;
+  if (options_.point_to_point) meet_other_end(client);
+}
+
+// What one of two ends has hooks for and a server has not.
+void Server::meet_other_end(const ServerClient& client) {
+  end_hooks_.peer_authenticated(client.driver().link().endpoint, client.driver().session().peer_chain());
+  tunnel_->set_peer_variables(end_hooks_.variables());
+  if (!up_waits_for_peer(options_)) return;
+  tunnel_->bring_up(configured_plan(options_), [this](const std::string& failure) {
+    if (!failure.empty()) finish({false, failure});
+  });
 }
 
 void Server::on_left(ServerClient& client, const std::string& reason) {
@@ -575,8 +601,13 @@ void Server::finish(const Outcome& outcome) {
   for (const auto& client : clients_.all()) remove(*client, "server is shutting down");
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());
-  if (tunnel_) tunnel_->bring_down();
-  std::exchange(observer_, nullptr)->on_ended(outcome);
+  // The hooks that the clients' leaving has led to come first, once they have begun.
+  asio::post(context_, [this, observer = std::exchange(observer_, nullptr), outcome] {
+    hooks_.when_idle([this, observer, outcome] {
+      tunnel_->bring_down("sigterm",
+                          [observer, outcome](const std::string&) { observer->on_ended(outcome); });
+    });
+  });
 }
 
 }  // namespace vpnd::control

@@ -19,10 +19,12 @@
 #include "vpnd/control/handshake_queue.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/password_verifier.hpp"
+#include "vpnd/control/peer_hooks.hpp"
 #include "vpnd/control/port_share.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server_client.hpp"
-#include "vpnd/control/tunnel_device.hpp"
+#include "vpnd/control/server_hooks.hpp"
+#include "vpnd/control/tunnel.hpp"
 #include "vpnd/host/status_file.hpp"
 
 namespace vpnd::control {
@@ -101,6 +103,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void on_authenticated(ServerClient& client) override;
   void on_connected(ServerClient& client) override;
   void on_left(ServerClient& client, const std::string& reason) override;
+  void meet_other_end(const ServerClient& client);
 
   SessionKey key_of(const ServerClient& client) const;
   void remove(ServerClient& client, const std::string& reason);
@@ -120,12 +123,15 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   std::optional<crypto::KeyMaterial> wrap_key_;  // the static key of tls-auth or tls-crypt
   proto::FirstContact first_contact_;
   AddressBook addresses_;
-  ScriptRunner scripts_;
+  hooks::HookRunner hooks_;
+  PeerHooks end_hooks_;  // of one of two ends
+  ServerHooks client_hooks_;
   HandshakeQueue handshakes_;
+  std::optional<PamService> pam_;
   std::optional<PasswordVerifier> verifier_;
   std::optional<ClientKeyCheck> key_check_;
 
-  std::optional<TunnelDevice> tunnel_;
+  std::optional<Tunnel> tunnel_;
   std::vector<tunio::UniqueFd> udp_;  // of the workers
   std::vector<tunio::UniqueFd> listening_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;

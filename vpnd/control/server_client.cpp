@@ -137,7 +137,6 @@ void ServerClient::identify(const proto::AuthenticationRequest& request) {
   peer_options_ = proto::parse_options_string(options_text_);
   if (!request.certificate_chain.empty()) {
     common_name_ = request.certificate_chain.front().common_name;
-    certificate_subject_ = request.certificate_chain.front().subject;
   }
   if (context_.options.server.username_as_common_name && !username_.empty()) common_name_ = username_;
   spdlog::debug("{}: peer info: {}", label(), printable(request.peer_info));
@@ -157,7 +156,7 @@ void ServerClient::decide(proto::KeyId key, const PasswordVerifier::Decision& de
       driver_.session().reject_peer(key, refusal, now());
       return;
     }
-    state_ = State::admitted;
+    return ask_connect_hook(key);
   }
   driver_.session().accept_peer(key, now());
 }
@@ -199,17 +198,23 @@ std::string ServerClient::read_client_config() {
   auto parsed = config::parse_client_config(file.text, file.path.string());
   for (const auto& warning : parsed.warnings) spdlog::warn("{}", config::format(warning));
   config_ = std::move(parsed.config);
+  apply_client_config();
+  return config_.disabled ? "client is disabled" : "";
+}
+
+void ServerClient::apply_client_config() {
   if (config_.username) username_ = printable(*config_.username);
-  const std::size_t most = config_.max_networks.value_or(server.max_routes_per_client);
+  const std::size_t most = config_.max_networks.value_or(context_.options.server.max_routes_per_client);
   if (config_.networks.size() > most) {
     spdlog::warn("{}: {} networks, of which {} are left out (max-routes-per-client)", label(),
                  config_.networks.size(), config_.networks.size() - most);
     config_.networks.resize(most);
   }
-  return config_.disabled ? "client is disabled" : "";
 }
 
-std::string ServerClient::agree_on_cipher() {
+// Empty, or why there is none. Of two ends: when TLS is through.
+std::string ServerClient::choose_cipher() {
+  if (context_.options.point_to_point) return {};
   proto::CipherList own = context_.ciphers;
   if (config_.ciphers) {
     own.clear();
@@ -217,9 +222,13 @@ std::string ServerClient::agree_on_cipher() {
       if (const auto algorithm = crypto::aead_from_name(name)) own.push_back(*algorithm);
     }
   }
-  if (context_.options.point_to_point) return {};  // when TLS is through
   cipher_ = proto::choose_cipher(own, fallback_cipher(context_.options.data), peer_info_, peer_options_);
-  if (!cipher_) return std::string(proto::kNoSharedCipher);
+  return cipher_ ? std::string() : std::string(proto::kNoSharedCipher);
+}
+
+std::string ServerClient::agree_on_cipher() {
+  if (context_.options.point_to_point) return {};
+  if (std::string refusal = choose_cipher(); !refusal.empty()) return refusal;
   if (context_.options.data.exporter_required && !peer_info_.has(proto::ProtoBit::tls_key_export))
     return "key material export is required by this server";
   if (const auto offer = proto::find_batch_offer(peer_info_); offer && context_.options.batch.channel)
@@ -338,6 +347,8 @@ void ServerClient::handle(proto::MessageReceived&& message) {
       return;
     case proto::ControlMessageKind::exit:
       return leave("the client has left");
+    case proto::ControlMessageKind::challenge_response:
+      return take_challenge_response(proto::classify_control_message(message.text).arguments);
     default:
       spdlog::debug("{}: control message ignored: {}", label(), message.text);
   }
@@ -386,7 +397,11 @@ std::string ServerClient::follow_addresses(const std::vector<std::string>& optio
     if (option.starts_with("ifconfig ")) (void)config::apply_pushed(option, client_side, told);
   }
   if (!told.addresses.local || !told.addresses.netmask_or_peer) return {};
-  return context_.addresses.move(*addresses_, *told.addresses.local, *told.addresses.netmask_or_peer, index_);
+  const auto former = addresses_->ipv4;
+  std::string refusal =
+      context_.addresses.move(*addresses_, *told.addresses.local, *told.addresses.netmask_or_peer, index_);
+  if (refusal.empty() && former && former != addresses_->ipv4) call_move_hooks(*former, *addresses_->ipv4);
+  return refusal;
 }
 
 void ServerClient::handle(proto::SendKeyChanged&& change) {
@@ -439,22 +454,12 @@ void ServerClient::leave(const std::string& reason) {
 }
 
 void ServerClient::withdraw() {
+  call_leaving_hooks();
   if (state_ == State::connected) context_.data_plane.post(dataplane::RemovePeer{index_});
   if (addresses_) context_.addresses.release(*addresses_, index_);
   verification_.reset();
+  connect_question_.reset();
   state_ = State::gone;
-}
-
-host::ScriptEnvironment ServerClient::environment() const {
-  host::ScriptEnvironment environment;
-  for (const auto& [name, value] : context_.options.scripts.environment) environment.set(name, value);
-  for (const auto& [name, value] : peer_info_.environment()) environment.set_from_peer(name, value);
-  const tunio::Endpoint& remote = driver_.link().endpoint;
-  environment.set("common_name", common_name_);
-  environment.set(remote.address().is_v4() ? "untrusted_ip" : "untrusted_ip6", remote.address().format());
-  environment.set("untrusted_port", std::to_string(remote.port()));
-  environment.set("tls_id_0", certificate_subject_);
-  return environment;
 }
 
 }  // namespace vpnd::control

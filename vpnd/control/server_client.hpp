@@ -13,6 +13,7 @@
 #include "vpnd/config/client_config.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
+#include "vpnd/control/connect_hook.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/data_plane.hpp"
 #include "vpnd/control/password_verifier.hpp"
@@ -22,6 +23,7 @@
 namespace vpnd::control {
 
 class ServerClient;
+class ServerHooks;
 
 /// What all clients of a server share. Everything referred to outlives them.
 struct ServerContext {
@@ -29,6 +31,7 @@ struct ServerContext {
   const config::Options& options;
   DataPlane& data_plane;
   AddressBook& addresses;
+  ServerHooks& hooks;
   PasswordVerifier* verifier;  ///< none: certificates decide alone
   const proto::CipherList& ciphers;
   unsigned lanes = 1;  ///< the most that a session over UDP gets: one per worker
@@ -102,6 +105,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
  private:
   enum class State : std::uint8_t { handshaking, admitted, connected, gone };
 
+  void handle(proto::CertificateRequest&& request);
   void handle(proto::AuthenticationRequest&& request);
   void handle(proto::Established&& established);
   void handle(proto::MessageReceived&& message);
@@ -117,7 +121,9 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   void decide(proto::KeyId key, const PasswordVerifier::Decision& decision);
   std::string admit();
   std::string read_client_config();
+  void apply_client_config();
   std::string agree_on_cipher();
+  std::string choose_cipher();
   void warn_of_inconsistencies() const;
   bool agree_with_other_end();
   void connect(proto::KeyId key);
@@ -127,6 +133,17 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   void answer_push_request();
   std::string follow_addresses(const std::vector<std::string>& options);
   void leave(const std::string& reason);
+
+  // ---- hooks (server_client_hooks.cpp) ----
+  void ask_connect_hook(proto::KeyId key);
+  void take_connect_answer(proto::KeyId key, ConnectHook::Answer&& answer);
+  std::string use_given(config::ClientConfig&& given);
+  void learn_addresses(proto::KeyId key);
+  void lose_address(const tunio::Prefix& prefix);
+  void finish_admission(proto::KeyId key);
+  void take_challenge_response(std::string_view arguments);
+  void call_move_hooks(const tunio::IpAddress& from, const tunio::IpAddress& to);
+  void call_leaving_hooks();
   host::ScriptEnvironment environment() const;
 
   const ServerContext& context_;
@@ -139,7 +156,6 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   std::string common_name_;
   std::string username_;
-  std::string certificate_subject_;
   proto::PeerInfo peer_info_;
   std::string options_text_;  // what the client sent, and what of it counts
   proto::PeerOptionsString peer_options_;
@@ -152,6 +168,11 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   bool compression_stub_ = false;
 
   std::shared_ptr<PasswordVerifier::Verification> verification_;  // under way, or the last one
+  std::shared_ptr<ConnectHook::Question> connect_question_;       // likewise
+  std::int64_t admitted_at_ = 0;                                  // for hooks; 0: not yet
+  bool welcomed_ = false;                                         // by client-connect
+  std::vector<tunio::Prefix> learnt_;                             // that learn-address was told of
+  std::size_t unlearnt_ = 0;                                      // that it has not answered for yet
   bool push_requested_ = false;
   std::optional<proto::TimePoint> pushed_at_;
   std::int64_t connected_since_ = 0;

@@ -51,7 +51,7 @@ class PasswordVerifierTest : public test::ScriptFixture {
   config::PasswordTransfer transfer = config::PasswordTransfer::via_file;
   milliseconds slow = minutes(1);
   bool client_can_wait = true;
-  ScriptRunner scripts{io};
+  hooks::ScriptRunner scripts{io};
   std::optional<PasswordVerifier> verifier;
   std::shared_ptr<PasswordVerifier::Verification> verification;
   std::vector<PasswordVerifier::Pending> pending;

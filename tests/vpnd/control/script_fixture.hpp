@@ -9,8 +9,8 @@
 #include <string>
 
 #include "tests/vpnd/host/temporary_folder.hpp"
-#include "vpnd/control/script_runner.hpp"
 #include "vpnd/dataplane/messages.hpp"
+#include "vpnd/hooks/script_runner.hpp"
 
 namespace vpnd::control::test {
 

@@ -78,13 +78,16 @@ void ServerInMemory::start_server(const std::string& lines) {
   ciphers = data_ciphers(options.data);
   if (const auto& script = options.server.password_verifier) {
     verifier.emplace(
-        io, *script, folder_, scripts,
+        io, *script, folder_, hook_runner.scripts(),
         PasswordVerifier::Timing{.slow = std::chrono::minutes(1), .poll = std::chrono::milliseconds(10)});
   }
+  options.scripts.temporary = folder_;
+  server_hooks.emplace(io, options, hook_runner);
   context.emplace(ServerContext{.io = io,
                                 .options = options,
                                 .data_plane = *data_plane,
                                 .addresses = *addresses,
+                                .hooks = *server_hooks,
                                 .verifier = verifier ? &*verifier : nullptr,
                                 .ciphers = ciphers,
                                 .lanes = options.batch.workers.value_or(1)});
@@ -112,6 +115,7 @@ void ServerInMemory::start_client(const ClientSetup& setup) {
   theirs.role = crypto::Role::server;
   theirs.tls = make_tls_context(options);
   theirs.timers = session_timers(options, crypto::Role::server);
+  theirs.ask_about_certificates = options.scripts.tls_verify.has_value();
   theirs.options = "V4,dev-type tun,tun-mtu 1500,key-method 2,tls-server";
   server_client = std::make_shared<ServerClient>(
       *context, *this, clients->reserve().value(), kLink, client_id,

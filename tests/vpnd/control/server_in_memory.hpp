@@ -19,6 +19,7 @@
 #include "tests/vpnd/control/script_fixture.hpp"
 #include "tests/vpnd/dataplane/guided_io.hpp"
 #include "vpnd/control/client_table.hpp"
+#include "vpnd/control/server_hooks.hpp"
 
 namespace vpnd::control::test {
 
@@ -71,7 +72,8 @@ class ServerInMemory : public ScriptFixture, public DataPlaneObserver, public Se
   dataplane::test::Stage stage;  // outlives the worker
   std::unique_ptr<DataPlane> data_plane;
   std::optional<AddressBook> addresses;
-  ScriptRunner scripts{io};
+  hooks::HookRunner hook_runner{io};
+  std::optional<ServerHooks> server_hooks;
   std::optional<PasswordVerifier> verifier;
   proto::CipherList ciphers;
   std::optional<ServerContext> context;

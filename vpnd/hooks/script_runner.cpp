@@ -1,11 +1,11 @@
-#include "vpnd/control/script_runner.hpp"
+#include "vpnd/hooks/script_runner.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <utility>
 
-namespace vpnd::control {
+namespace vpnd::hooks {
 
 struct ScriptRunner::Running {
   Running(asio::io_context& context, host::ChildProcess&& process, Done&& callback)
@@ -66,4 +66,4 @@ void ScriptRunner::finish(const std::shared_ptr<Running>& running, const host::S
   done(outcome);
 }
 
-}  // namespace vpnd::control
+}  // namespace vpnd::hooks

@@ -1,17 +1,17 @@
-#include "vpnd/control/script_runner.hpp"
+#include "vpnd/hooks/script_runner.hpp"
 
 #include <optional>
 
 #include "tests/vpnd/control/script_fixture.hpp"
 
-namespace vpnd::control {
+namespace vpnd::hooks {
 namespace {
 
 using host::ExitStatus;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 
-class ScriptRunnerTest : public test::ScriptFixture {
+class ScriptRunnerTest : public control::test::ScriptFixture {
  protected:
   std::optional<host::ScriptRun> outcome_of(const std::string& program, milliseconds timeout = minutes(1)) {
     std::optional<host::ScriptRun> outcome;
@@ -78,4 +78,4 @@ TEST_F(ScriptRunnerTest, CallsNobodyWhenItIsGone) {
 }
 
 }  // namespace
-}  // namespace vpnd::control
+}  // namespace vpnd::hooks

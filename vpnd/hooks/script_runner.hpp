@@ -13,7 +13,7 @@
 
 #include "vpnd/host/process.hpp"
 
-namespace vpnd::control {
+namespace vpnd::hooks {
 
 /// Belongs to the control thread. Destroying it ends every script that still runs, without calling anybody
 /// back.
@@ -37,4 +37,4 @@ class ScriptRunner {
   std::unordered_set<std::shared_ptr<Running>> running_;
 };
 
-}  // namespace vpnd::control
+}  // namespace vpnd::hooks
