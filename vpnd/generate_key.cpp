@@ -5,6 +5,7 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "crypto/auth_token_key.hpp"
 #include "crypto/static_key.hpp"
 #include "crypto/tls_crypt_v2.hpp"
 #include "vpnd/host/file_io.hpp"
@@ -44,8 +45,7 @@ crypto::SecretString make(const config::GenerateKey& request) {
     case config::KeyType::tls_crypt_v2_client:
       return client_key(request);
     case config::KeyType::auth_token:
-      throw std::runtime_error(
-          "--genkey auth-token: vpnd does not issue auth-tokens yet, so it needs no key for them");
+      return crypto::AuthTokenKey::generate().format();
   }
   throw std::runtime_error("--genkey: unknown type");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py and site_cases.py.
+"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py, site_cases.py and auth_cases.py.
 
     features.py --vpnd build/release/vpnd/vpnd                  vpnd against itself and against OpenVPN
     features.py --roles openvpn:openvpn                         the cases tested with OpenVPN on both sides
@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import auth_cases
 import client_cases
 import hook_cases
 import option_cases
@@ -36,7 +37,8 @@ ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vp
          "server hooks": ("vpnd:openvpn", "openvpn:openvpn"), "comparison": ("vpnd:openvpn",)}
 CASES = (("server", server_cases.case), ("client", client_cases.case), ("either", option_cases.case),
          ("both", option_cases.both_case), ("either", site_cases.case), ("client hooks", hook_cases.client_case),
-         ("server hooks", hook_cases.server_case), ("comparison", hook_cases.comparison_case))
+         ("server hooks", hook_cases.server_case), ("comparison", hook_cases.comparison_case),
+         ("either", auth_cases.case))
 
 
 def arguments() -> argparse.Namespace:

@@ -78,7 +78,7 @@ class Checker {
              "needs script-security 3; via-file needs only 2");
       return;
     }
-    for (const char* name : {"auth-user-pass-optional", "username-as-common-name"})
+    for (const char* name : {"auth-user-pass-optional", "username-as-common-name", "auth-gen-token"})
       if (const Diagnostic* word = find_server_word(name))
         fail(word->where, name, "needs auth-user-pass-verify: nobody checks passwords");
     if (options_.tls.client_certificate != ClientCertificate::require)
@@ -94,6 +94,8 @@ class Checker {
 
   void check_client_authentication() {
     const TlsOptions& tls = options_.tls;
+    if (options_.client.static_challenge && !options_.client.credentials)
+      fail(whole(), "static-challenge", "needs auth-user-pass: the answer goes with the password");
     if (!tls.certificate && !tls.private_key && !tls.pkcs12 && !options_.client.credentials)
       fail(whole(), "", "a client needs cert and key, or auth-user-pass");
   }

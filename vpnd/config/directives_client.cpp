@@ -46,6 +46,14 @@ void auth_retry(const Arguments& a, Draft& draft) {
       {{"none", AuthRetry::none}, {"nointeract", AuthRetry::no_interact}, {"interact", AuthRetry::interact}});
 }
 
+void static_challenge(const Arguments& a, Draft& draft) {
+  StaticChallenge challenge{a[0], a.choice<bool>(1, {{"0", false}, {"1", true}})};
+  if (a.has(2))
+    challenge.format = a.choice<ChallengeFormat>(
+        2, {{"scrv1", ChallengeFormat::scrv1}, {"concat", ChallengeFormat::concatenated}});
+  draft.options.client.static_challenge = std::move(challenge);
+}
+
 void pull_filter(const Arguments& a, Draft& draft) {
   const auto action = a.choice<FilterAction>(
       0,
@@ -83,6 +91,9 @@ constexpr Directive kDirectives[] = {
      "", "forget passwords after use"},
     {"auth-retry", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, auth_retry,
      "none|nointeract|interact", "what to do when the server refuses the password (none: exit)"},
+    {"static-challenge", kTopic, kWorks, kAnywhere, {2, 3}, Inline::no, static_challenge,
+     "QUESTION 0|1 [scrv1|concat]",
+     "ask this too, and send the answer with the password; 1: show what is typed"},
     {"route-nopull", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
      flag<&ClientOptions::ignore_routes_and_dns>,
      "", "take neither routes nor DNS from the server"},

@@ -15,6 +15,7 @@ namespace vpnd::config {
 namespace {
 
 constexpr std::int64_t kMaxSeconds = 86400;
+constexpr std::int64_t kMaxTokenSeconds = 10 * 365 * 86400LL;
 constexpr unsigned kMaxPeerIds = 0xFFFFFF;  // 24 bits, the last one stands for "none"
 
 void mode(const Arguments& a, Draft& draft) {
@@ -161,6 +162,27 @@ void plugin(const Arguments& a, Draft& draft) {
   verifier = PasswordVerifier{std::move(command), PasswordTransfer::via_file, true};
 }
 
+void auth_gen_token(const Arguments& a, Draft& draft) {
+  AuthTokenOptions token;
+  token.where = a.where();
+  if (a.has(0)) token.lifetime = a.seconds(0, 0, kMaxTokenSeconds);
+  for (std::size_t i = 1; i < a.size(); ++i) {
+    const bool number = i == 1 && a[i] != "external-auth";
+    if (number) {
+      const auto renewal = a.seconds(i, 0, kMaxTokenSeconds);
+      if (renewal.count() > 0) token.renewal = renewal;
+    } else {
+      token.external_auth = a.choice<bool>(i, {{"external-auth", true}});
+    }
+  }
+  draft.options.server.auth_token = std::move(token);
+}
+
+void auth_gen_token_secret(const Arguments& a, Draft& draft) {
+  if (!a.has(0) && !a.is_inline()) a.fail(a.name(), "takes FILE");
+  draft.auth_token_secret = a.material();
+}
+
 constexpr Topic kTopic = Topic::server;
 constexpr Verdict kWorks = Verdict::works;
 
@@ -227,6 +249,11 @@ constexpr Directive kDirectives[] = {
     {"auth-user-pass-optional", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
      flag<&ServerOptions::password_optional>,
      "", "let clients in that send no user name"},
+    {"auth-gen-token", kTopic, kWorks, kAnywhere, {0, 3}, Inline::no, auth_gen_token,
+     "[LIFETIME [RENEWAL] [external-auth]]",
+     "give clients a token that counts instead of their password; seconds, 0: no limit"},
+    {"auth-gen-token-secret", kTopic, kWorks, kAnywhere, {0, 1}, Inline::yes, auth_gen_token_secret,
+     "FILE", "the key of these tokens, so that they survive a restart; see --genkey auth-token"},
     {"username-as-common-name", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no,
      flag<&ServerOptions::username_as_common_name>,
      "", "know clients by user name, not by certificate"},

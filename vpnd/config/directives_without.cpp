@@ -99,9 +99,6 @@ constexpr Directive kMissing[] = {
     // It would not be the tunnel that was asked for: the text is the remedy.
     missing("multihome", "list each address with local instead"),
     missing("http-proxy-override", "remove it", kLink),
-    missing("static-challenge", "remove it; append the second factor to the password if the server takes it so"),
-    missing("auth-gen-token", "remove it; clients are asked for their password again when keys are renewed"),
-    missing("auth-gen-token-secret", "remove it together with auth-gen-token"),
     missing("keying-material-exporter", "remove it"),
     missing("management", kManagement),
     missing("management-client", kManagement),

@@ -101,6 +101,7 @@ struct Draft {
   std::optional<CompatMode> compat_mode;
   std::optional<Location> tls_version_min;
   std::optional<Location> verify_client_cert;
+  std::optional<Material> auth_token_secret;
   std::optional<Material> auth_user_pass;  // empty path and content: ask
 
   // Directives of one role, for the check against the role that comes out in the end.

@@ -30,6 +30,7 @@ class MaterialReader {
       read_wrap(remote.link.control_wrap);
       if (remote.link.proxy) read_proxy_credentials(*remote.link.proxy);
     }
+    if (draft_.auth_token_secret) read_token_secret(*draft_.auth_token_secret);
     if (draft_.auth_user_pass) read_credentials(*draft_.auth_user_pass);
     throw_if_any(std::move(faults_));
   }
@@ -86,6 +87,13 @@ class MaterialReader {
 
   void read_wrap(ControlWrapOptions& wrap) {
     if (wrap.kind != ControlWrapKind::none) read_pem(wrap.key);
+  }
+
+  void read_token_secret(Material& material) {
+    read_pem(material);
+    auto& token = draft_.options.server.auth_token;
+    if (!token) return fail(material, "auth-gen-token-secret", "is of no use alone; add auth-gen-token");
+    token->secret = material;
   }
 
   // User name and password, each on a line; a file with the name alone is legal.

@@ -54,6 +54,15 @@ struct PasswordVerifier {
   bool is_helper = false;  // ours, not a script of the user
 };
 
+// auth-gen-token: clients get a token that counts instead of their password from then on.
+struct AuthTokenOptions {
+  std::chrono::seconds lifetime{0};               // of a session; 0: no limit
+  std::optional<std::chrono::seconds> renewal;    // absent: reneg-sec
+  bool external_auth = false;                     // the password script is asked about tokens too
+  std::optional<Material> secret;                 // absent: a random one, which ends with the process
+  Location where;
+};
+
 // Another server that a TCP port is shared with.
 struct PortShareTarget {
   std::string host;
@@ -84,6 +93,7 @@ struct ServerOptions {
   bool username_as_common_name = false;
   bool password_optional = false;  // auth-user-pass-optional
   std::optional<PasswordVerifier> password_verifier;
+  std::optional<AuthTokenOptions> auth_token;
 };
 
 enum class FilterAction : std::uint8_t { accept, ignore, reject };
@@ -101,6 +111,15 @@ struct Credentials {
   Location where;
 };
 
+enum class ChallengeFormat : std::uint8_t { scrv1, concatenated };
+
+// static-challenge: what to ask for together with the password.
+struct StaticChallenge {
+  std::string question;
+  bool echo = false;  // the response may be seen
+  ChallengeFormat format = ChallengeFormat::scrv1;
+};
+
 struct ClientOptions {
   std::vector<Remote> remotes;                        // at least one on a client; in order of trial
   bool random_order = false;                          // remote-random: shuffle once
@@ -111,6 +130,7 @@ struct ClientOptions {
   unsigned connect_attempts = 0;                      // connect-retry-max; 0: no limit
   std::optional<Credentials> credentials;             // auth-user-pass
   AuthRetry auth_retry = AuthRetry::none;
+  std::optional<StaticChallenge> static_challenge;
   bool forget_credentials = false;     // auth-nocache
   bool ignore_routes_and_dns = false;  // route-nopull
   std::vector<PullFilter> pull_filters;

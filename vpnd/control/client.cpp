@@ -179,7 +179,8 @@ void Client::take_auth_failed(std::string_view arguments) {
     case config::AuthRetry::interact:
       spdlog::warn("{}", reason);
       try {
-        credentials_.obtain();
+        const auto challenge = management::parse_dynamic_challenge(failure.reason);
+        challenge ? credentials_.answer(*challenge) : credentials_.obtain();
       } catch (const std::exception& error) {
         return finish({false, error.what()});
       }

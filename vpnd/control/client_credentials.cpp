@@ -6,22 +6,39 @@
 
 namespace vpnd::control {
 
+crypto::SecretString ClientCredentials::ask_for(const std::string& prompt, host::Echo echo) const {
+  auto result = ask_(prompt, echo);
+  if (!result.result.ok())
+    throw config::ConfigError({options_.credentials->where, "auth-user-pass", result.result.reason});
+  return std::move(*result.password);
+}
+
 void ClientCredentials::obtain() {
   const auto& configured = options_.credentials;
   if (!configured) return;
-  const auto answer = [&](const std::string& prompt, host::Echo echo) {
-    auto result = ask_(prompt, echo);
-    if (!result.result.ok())
-      throw config::ConfigError({configured->where, "auth-user-pass", result.result.reason});
-    return std::move(*result.password);
-  };
   username_ = configured->username ? *configured->username
-                                   : std::string(answer("Enter Auth Username:", host::Echo::on).expose());
+                                   : std::string(ask_for("Enter Auth Username:", host::Echo::on).expose());
   password_ = configured->password ? crypto::SecretString(std::string_view(configured->password->expose()))
-                                   : answer("Enter Auth Password:", host::Echo::off);
+                                   : ask_for("Enter Auth Password:", host::Echo::off);
+  const auto& challenge = options_.static_challenge;
+  if (!challenge) return;
+  const auto response =
+      ask_for("CHALLENGE: " + challenge->question, challenge->echo ? host::Echo::on : host::Echo::off);
+  password_ = challenge->format == config::ChallengeFormat::scrv1
+                  ? management::static_response(password_.expose(), response.expose())
+                  : crypto::SecretString(std::string(password_.expose()) + std::string(response.expose()));
+}
+
+void ClientCredentials::answer(const management::DynamicChallenge& challenge) {
+  if (!options_.credentials) return;
+  const auto response =
+      ask_for("CHALLENGE: " + challenge.question, challenge.echo ? host::Echo::on : host::Echo::off);
+  response_ = proto::Credentials{challenge.username,
+                                 management::dynamic_response(challenge, response.expose())};
 }
 
 proto::Credentials ClientCredentials::for_session() {
+  if (response_) return *std::exchange(response_, std::nullopt);
   if (token_) return token();
   if (options_.credentials && password_.empty()) obtain();
   proto::Credentials credentials{username_, password_.duplicate()};

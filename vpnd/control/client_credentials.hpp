@@ -11,6 +11,7 @@
 #include "proto/session_config.hpp"
 #include "vpnd/config/role_options.hpp"
 #include "vpnd/host/user_credentials.hpp"
+#include "vpnd/management/challenge.hpp"
 
 namespace vpnd::control {
 
@@ -40,10 +41,16 @@ class ClientCredentials {
   /// The token was refused. False if there was none, so that it was the password that is wrong.
   bool drop_token();
 
+  /// Asks what the server wants to know; the answer goes instead of the password with the next session, once.
+  /// Throws as obtain() does.
+  void answer(const management::DynamicChallenge& challenge);
+
   /// Forgets the password; the next session obtains it anew.
   void forget();
 
  private:
+  crypto::SecretString ask_for(const std::string& prompt, host::Echo echo) const;
+
   struct Token {
     std::string username;
     crypto::SecretString text;
@@ -54,6 +61,7 @@ class ClientCredentials {
   std::string username_;
   crypto::SecretString password_;
   std::optional<Token> token_;
+  std::optional<proto::Credentials> response_;  // to a dynamic challenge
 };
 
 }  // namespace vpnd::control

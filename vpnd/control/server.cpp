@@ -108,6 +108,8 @@ Server::Server(asio::io_context& context, const config::Options& options)
     verifier_.emplace(context, *options.server.password_verifier, options.scripts.temporary,
                       hooks_.scripts());
   }
+  if (const auto& token = options.server.auth_token)
+    tokens_.emplace(*token, token->renewal.value_or(options.renewal.interval));
   if (options.server.client_key_verifier) key_check_.emplace(options, hooks_.scripts());
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
   for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);
@@ -166,6 +168,7 @@ void Server::start(InstanceObserver& observer) {
                                         .hooks = client_hooks_,
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
                                         .ciphers = ciphers_,
+                                        .tokens = tokens_ ? &*tokens_ : nullptr,
                                         .lanes = static_cast<unsigned>(data_plane_->group_size())});
   if (!options_.point_to_point) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
   spdlog::info("data path: {}", tunnel_->device().describe_data_path(data_plane_->describe()));

@@ -129,6 +129,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   HandshakeQueue handshakes_;
   std::optional<PamService> pam_;
   std::optional<PasswordVerifier> verifier_;
+  std::optional<AuthTokenIssuer> tokens_;
   std::optional<ClientKeyCheck> key_check_;
 
   std::optional<Tunnel> tunnel_;

@@ -50,6 +50,7 @@ ServerClient::ServerClient(const ServerContext& context, ServerClientOwner& owne
       owner_(owner),
       index_(index),
       remote_id_(remote_id),
+      token_(context.tokens),
       data_keys_(context.options),
       driver_(context.io, context.data_plane, link, std::move(session), *this) {}
 
@@ -80,6 +81,14 @@ void ServerClient::on_session_event(proto::SessionEvent&& event) {
 
 void ServerClient::handle(proto::AuthenticationRequest&& request) {
   if (request.origin == proto::KeyOrigin::handshake) identify(request);
+  using enum ClientToken::Verdict;
+  if (const auto [verdict, reason] = token_.judge(request.username, request.password.expose(), now());
+      verdict != not_judged) {
+    spdlog::info("{}: auth-token of \"{}\" {}", label(), username_,
+                 verdict == accepted ? "accepted" : "refused");
+    const auto answer = verdict == accepted ? PasswordVerifier::Verdict::right : PasswordVerifier::Verdict::wrong;
+    return decide(request.key, {answer, reason});
+  }
   if (context_.verifier == nullptr ||
       (request.username.empty() && context_.options.server.password_optional)) {
     return decide(request.key, {PasswordVerifier::Verdict::right, {}});
@@ -149,6 +158,7 @@ void ServerClient::decide(proto::KeyId key, const PasswordVerifier::Decision& de
     driver_.session().reject_peer(key, decision.reason, now());
     return;
   }
+  token_.renew(now());
   if (state_ == State::handshaking) {
     const std::string refusal = admit();
     if (!refusal.empty()) {
@@ -261,6 +271,7 @@ void ServerClient::handle(proto::Established&& established) {
     connect(established.key);
   } else {
     install_key(established.key);
+    push_token();
     spdlog::info("{}: new data keys (key {}), {}", label(), established.key.value,
                  driver_.session().tls_description());
   }
@@ -360,13 +371,14 @@ void ServerClient::answer_push_request() {
   const bool first = !pushed_at_.has_value();
   pushed_at_ = moment;
 
-  const auto options = push_list(context_.options, {.config = config_,
+  auto options = push_list(context_.options, {.config = config_,
                                                     .addresses = *addresses_,
                                                     .peer_info = peer_info_,
                                                     .peer_id = {index_.value},
                                                     .cipher = *cipher_,
                                                     .batch = batch_,
                                                     .compression_stub = compression_stub_});
+  if (std::string token = token_.push_option(); !token.empty()) options.push_back(std::move(token));
   const auto [error, messages] = proto::format_push_reply(options);
   if (!error.empty()) return leave("the push list cannot be sent: " + error);
   for (const std::string& text : messages) {
@@ -374,6 +386,13 @@ void ServerClient::answer_push_request() {
       return leave("the push list does not fit the control channel");
   }
   if (first && flags_.dynamic_tls_crypt) driver_.session().enable_dynamic_tls_crypt();
+}
+
+// The client shows it at the next renewal of keys.
+void ServerClient::push_token() {
+  const std::string token = token_.push_option();
+  if (token.empty() || !pushed_at_) return;
+  driver_.session().send_message("PUSH_REPLY," + token, now());
 }
 
 std::string ServerClient::push_update(const std::vector<std::string>& options) {
@@ -428,6 +447,11 @@ void ServerClient::handle(proto::PeerReset&&) {}
 void ServerClient::tick(proto::TimePoint now) {
   if (!connected()) return;
   if (data_keys_.are_worn()) driver_.start_rekey();
+  if (token_.due(now)) {
+    token_.renew(control::now());
+    push_token();
+    driver_.pump();
+  }
   if (!connected() || !limits_) return;
   const TrafficTotals passed = traffic();
   if (const auto reason = limits_->exceeded(passed.tun_bytes_read + passed.tun_bytes_written, now);

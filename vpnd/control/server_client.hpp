@@ -13,6 +13,7 @@
 #include "vpnd/config/client_config.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
+#include "vpnd/control/auth_token.hpp"
 #include "vpnd/control/connect_hook.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/data_plane.hpp"
@@ -34,7 +35,8 @@ struct ServerContext {
   ServerHooks& hooks;
   PasswordVerifier* verifier;  ///< none: certificates decide alone
   const proto::CipherList& ciphers;
-  unsigned lanes = 1;  ///< the most that a session over UDP gets: one per worker
+  const AuthTokenIssuer* tokens = nullptr;  ///< none: auth-gen-token is not set
+  unsigned lanes = 1;                       ///< the most that a session over UDP gets: one per worker
 };
 
 /// Hears of a client's decisive moments.
@@ -131,6 +133,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
   void answer_push_request();
+  void push_token();
   std::string follow_addresses(const std::vector<std::string>& options);
   void leave(const std::string& reason);
 
@@ -173,6 +176,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   bool welcomed_ = false;                                         // by client-connect
   std::vector<tunio::Prefix> learnt_;                             // that learn-address was told of
   std::size_t unlearnt_ = 0;                                      // that it has not answered for yet
+  ClientToken token_;
   bool push_requested_ = false;
   std::optional<proto::TimePoint> pushed_at_;
   std::int64_t connected_since_ = 0;

@@ -63,6 +63,7 @@ host::ScriptEnvironment ServerClient::environment() const {
   hooks::add_untrusted(environment, driver_.link().endpoint);
   if (!common_name_.empty()) environment.set("common_name", common_name_);
   if (!username_.empty()) environment.set("username", username_);
+  token_.describe(environment);
   if (admitted_at_ == 0) return environment;
   hooks::add_trusted(environment, driver_.link().endpoint);
   add_time(environment, admitted_at_);

@@ -93,6 +93,30 @@ TEST_F(ClientCredentialsTest, AsksAgainAfterARestartThatDoesNotKeepThem) {
   EXPECT_EQ(sent(), "me:second");
 }
 
+TEST_F(ClientCredentialsTest, AskTheStaticChallengeAndSendTheAnswerWithThePassword) {
+  options.static_challenge = config::StaticChallenge{"PIN of the day"};
+  answers = {"123456"};
+  with("me", "secret").obtain();
+  EXPECT_EQ(prompts, std::vector<std::string>{"CHALLENGE: PIN of the day"});
+  EXPECT_EQ(sent(), "me:SCRV1:c2VjcmV0:MTIzNDU2");
+}
+
+TEST_F(ClientCredentialsTest, AppendTheAnswerWhereTheServerTakesItSo) {
+  options.static_challenge = config::StaticChallenge{"PIN", true, config::ChallengeFormat::concatenated};
+  answers = {"123456"};
+  with("me", "secret").obtain();
+  EXPECT_EQ(sent(), "me:secret123456");
+}
+
+TEST_F(ClientCredentialsTest, AnswerADynamicChallengeOnce) {
+  with("me", "secret").obtain();
+  answers = {"42"};
+  credentials->answer({.echo = true, .response = true, .state = "S", .username = "cr1", .question = "PIN?"});
+  EXPECT_EQ(prompts, std::vector<std::string>{"CHALLENGE: PIN?"});
+  EXPECT_EQ(sent(), "cr1:CRV1::S::42");
+  EXPECT_EQ(sent(), "me:secret");
+}
+
 TEST_F(ClientCredentialsTest, ShowTheTokenInsteadOfThePasswordUntilItIsRefused) {
   with("me", "once").obtain();
   EXPECT_FALSE(credentials->drop_token());

@@ -83,6 +83,8 @@ void ServerInMemory::start_server(const std::string& lines) {
   }
   options.scripts.temporary = folder_;
   server_hooks.emplace(io, options, hook_runner);
+  if (const auto& token = options.server.auth_token)
+    tokens.emplace(*token, token->renewal.value_or(options.renewal.interval));
   context.emplace(ServerContext{.io = io,
                                 .options = options,
                                 .data_plane = *data_plane,
@@ -90,6 +92,7 @@ void ServerInMemory::start_server(const std::string& lines) {
                                 .hooks = *server_hooks,
                                 .verifier = verifier ? &*verifier : nullptr,
                                 .ciphers = ciphers,
+                                .tokens = tokens ? &*tokens : nullptr,
                                 .lanes = options.batch.workers.value_or(1)});
   clients.emplace(options);
 }

@@ -75,6 +75,7 @@ class ServerInMemory : public ScriptFixture, public DataPlaneObserver, public Se
   hooks::HookRunner hook_runner{io};
   std::optional<ServerHooks> server_hooks;
   std::optional<PasswordVerifier> verifier;
+  std::optional<AuthTokenIssuer> tokens;
   proto::CipherList ciphers;
   std::optional<ServerContext> context;
   std::optional<ClientTable> clients;
