@@ -1,5 +1,5 @@
-// The key of `auth-gen-token-secret`: 128 random bytes in PEM armour, of which a part keys the HMAC that makes
-// an auth-token authentic (docs/protocol.md §14).
+// The key of `auth-gen-token-secret`: 128 random bytes in PEM armour, of which a part keys the HMAC that
+// makes an auth-token authentic (docs/protocol.md §14).
 #pragma once
 
 #include <optional>

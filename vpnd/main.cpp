@@ -27,6 +27,7 @@
 #include "vpnd/control/logging.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server.hpp"
+#include "vpnd/daemon_management.hpp"
 #include "vpnd/generate_key.hpp"
 #include "vpnd/host/background_start.hpp"
 #include "vpnd/host/confinement.hpp"
@@ -47,10 +48,14 @@ class Daemon final : public control::InstanceObserver {
       : options_(options), signals_(context_, SIGTERM, SIGINT, SIGUSR1), watchdog_(context_) {
     signals_.add(SIGUSR2);
     signals_.add(SIGHUP);
+    if (options.management.enabled())
+      management_ =
+          std::make_unique<DaemonManagement>(context_, options, [this](int signal) { act_on(signal); });
+    management::Interface* const management = management_ ? &management_->interface() : nullptr;
     if (options.mode == config::Mode::server) {
-      instance_ = std::make_unique<control::Server>(context_, options);
+      instance_ = std::make_unique<control::Server>(context_, options, management);
     } else {
-      instance_ = std::make_unique<control::Client>(context_, options);
+      instance_ = std::make_unique<control::Client>(context_, options, management);
     }
   }
 
@@ -87,9 +92,14 @@ class Daemon final : public control::InstanceObserver {
   Result run() {
     await_signal();
     feed_watchdog();
-    instance_->start(*this);
+    const auto start = [this] {
+      started_ = true;
+      instance_->start(*this);
+    };
+    management_ ? management_->start_when_released(start) : start();
     context_.run();
     instance_.reset();
+    management_.reset();
     return {reload_ ? End::reload : End::exit, clean_};
   }
 
@@ -99,6 +109,7 @@ class Daemon final : public control::InstanceObserver {
     clean_ = outcome.clean;
     service_.stopping(outcome.reason);
     outcome.clean ? spdlog::info("{}", outcome.reason) : spdlog::error("{}", outcome.reason);
+    if (management_ && !outcome.clean) management_->report_failure(outcome.reason);
     context_.stop();
   }
 
@@ -124,7 +135,15 @@ class Daemon final : public control::InstanceObserver {
     });
   }
 
+  // Before the start, while somebody holds it, there is nothing to stop or restart.
+  void end_without_start(int signal) {
+    if (signal == SIGUSR1 || signal == SIGUSR2) return;
+    reload_ = signal == SIGHUP;
+    on_ended({true, "ended before the start"});
+  }
+
   void act_on(int signal) {
+    if (!started_) return end_without_start(signal);
     switch (signal) {
       case SIGUSR1:
         return instance_->restart();
@@ -157,7 +176,9 @@ class Daemon final : public control::InstanceObserver {
   asio::signal_set signals_;
   asio::steady_timer watchdog_;
   host::ServiceManager service_;
+  std::unique_ptr<DaemonManagement> management_;  // outlives the instance, which tells it things
   std::unique_ptr<control::Instance> instance_;
+  bool started_ = false;
   bool reload_ = false;
   bool clean_ = true;
 };

@@ -15,7 +15,7 @@ case = CaseList()
 
 @case
 def a_token_counts_instead_of_a_password_that_is_used_up(star: Star) -> None:
-    star.start_server(*_one_time_password(star), "auth-gen-token", "reneg-sec 6", "hand-window 3")
+    star.start_server(*_one_time_password(star), "auth-gen-token 0 20", "reneg-sec 6", "hand-window 3")
     client = star.connect_client(1, _credentials(star))
     star.server.wait_for(star.server_program.keys_agreed, 30, count=3)
     check_connected(client)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py, site_cases.py and auth_cases.py.
+"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py, site_cases.py, auth_cases.py and
+management_cases.py.
 
     features.py --vpnd build/release/vpnd/vpnd                  vpnd against itself and against OpenVPN
     features.py --roles openvpn:openvpn                         the cases tested with OpenVPN on both sides
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import auth_cases
 import client_cases
 import hook_cases
+import management_cases
 import option_cases
 import server_cases
 import site_cases
@@ -34,11 +36,13 @@ EXIT_SKIPPED = 77
 ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vpnd:vpnd"),
          "either": ("vpnd:openvpn", "openvpn:vpnd"), "both": ("vpnd:vpnd",),
          "client hooks": ("openvpn:vpnd", "openvpn:openvpn"),
-         "server hooks": ("vpnd:openvpn", "openvpn:openvpn"), "comparison": ("vpnd:openvpn",)}
+         "server hooks": ("vpnd:openvpn", "openvpn:openvpn"), "comparison": ("vpnd:openvpn",),
+         "once": ("vpnd:openvpn",)}
 CASES = (("server", server_cases.case), ("client", client_cases.case), ("either", option_cases.case),
          ("both", option_cases.both_case), ("either", site_cases.case), ("client hooks", hook_cases.client_case),
          ("server hooks", hook_cases.server_case), ("comparison", hook_cases.comparison_case),
-         ("either", auth_cases.case))
+         ("either", auth_cases.case), ("server", management_cases.case),
+         ("client", management_cases.client_case), ("once", management_cases.both_case))
 
 
 def arguments() -> argparse.Namespace:

@@ -29,6 +29,7 @@ class Checker {
     for (const Remote& remote : options_.client.remotes) check_control_wrap(remote.link.control_wrap);
     check_scripts();
     check_hooks_of_the_role();
+    check_management();
     throw_if_any(std::move(faults_));
   }
 
@@ -78,6 +79,7 @@ class Checker {
              "needs script-security 3; via-file needs only 2");
       return;
     }
+    if (options_.management.client_auth) return;
     for (const char* name : {"auth-user-pass-optional", "username-as-common-name", "auth-gen-token"})
       if (const Diagnostic* word = find_server_word(name))
         fail(word->where, name, "needs auth-user-pass-verify: nobody checks passwords");
@@ -168,6 +170,23 @@ class Checker {
       fail(ip_change->where, "ipchange", "a server has many peers; use client-connect instead");
     if (options_.scripts.up_delay)
       draft_.warn(whole(), "up-delay", "has no effect on a server: it has no single other end");
+  }
+
+  void check_management() {
+    const ManagementOptions& management = options_.management;
+    for (const Diagnostic& word : draft_.management_words) {
+      if (!management.enabled()) {
+        fail(word.where, word.word, "needs management: nobody could talk to the daemon");
+      } else if (word.word.starts_with("management-client-") && word.word != "management-client-auth" &&
+                 management.port != 0) {
+        fail(word.where, word.word, "needs a unix socket: management PATH unix");
+      } else if (const bool for_server = word.word == "management-client-auth";
+                 (for_server && (options_.mode == Mode::client || options_.point_to_point)) ||
+                 (word.word.starts_with("management-query-") && options_.mode == Mode::server)) {
+        fail(word.where, word.word,
+             for_server ? "is for a server of many clients; remove it" : "is for a client; remove it");
+      }
+    }
   }
 
   const Diagnostic* find_server_word(std::string_view name) const {

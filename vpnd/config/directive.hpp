@@ -29,15 +29,20 @@ inline constexpr Contexts kInClientConfig = 8;
 inline constexpr Contexts kPushed = 16;
 inline constexpr Contexts kAnywhere = kInFile | kOnCommandLine;
 
-enum class Topic : std::uint8_t { connection, tunnel, tls, data, server, client, process, batching };
-inline constexpr std::string_view kTopicTitles[] = {"Connection",
-                                                    "Tunnel device, addresses, routes",
-                                                    "TLS and certificates",
-                                                    "Data channel",
-                                                    "Server",
-                                                    "Client",
-                                                    "Process, logs, scripts",
-                                                    "Batching"};
+enum class Topic : std::uint8_t {
+  connection,
+  tunnel,
+  tls,
+  data,
+  server,
+  client,
+  process,
+  management,
+  batching
+};
+inline constexpr std::string_view kTopicTitles[] = {
+    "Connection", "Tunnel device, addresses, routes", "TLS and certificates", "Data channel", "Server",
+    "Client",     "Process, logs, scripts",           "Management interface", "Batching"};
 
 struct ArgumentCount {
   std::uint8_t min = 0;
@@ -77,6 +82,7 @@ std::span<const Directive> server_directives();
 std::span<const Directive> client_directives();
 std::span<const Directive> proxy_directives();
 std::span<const Directive> process_directives();
+std::span<const Directive> management_directives();
 std::span<const Directive> batching_directives();
 std::span<const Directive> unused_directives();
 std::span<const Directive> missing_directives();

@@ -35,14 +35,11 @@ constexpr Directive refused(std::string_view name, std::string_view reason, Cont
 constexpr std::string_view kWindows = "for Windows only";
 constexpr std::string_view kProxyOfOldVersions =
     "OpenVPN removed it; attempts are repeated as connect-retry says";
-constexpr std::string_view kManagement = "remove it; send signals and read the status file instead";
 constexpr std::string_view kSmartcard = "smart cards are not supported: give cert and key as files";
 constexpr std::string_view kVlan = "VLANs need Ethernet frames, vpnd carries IP packets only";
 
 // clang-format off
 constexpr Directive kUnused[] = {
-    unused("echo", "nobody listens: there is no management interface", kPushable | kInClientConfig),
-    unused("parameter", "nobody listens: there is no management interface"),
     unused("fast-io", "I/O is always batched"),
     unused("socket-flags", "TCP_NODELAY is always set", kPushable),
     unused("tun-mtu-extra", "it is for tap devices", kLink),
@@ -100,25 +97,12 @@ constexpr Directive kMissing[] = {
     missing("multihome", "list each address with local instead"),
     missing("http-proxy-override", "remove it", kLink),
     missing("keying-material-exporter", "remove it"),
-    missing("management", kManagement),
-    missing("management-client", kManagement),
-    missing("management-client-auth", "use auth-user-pass-verify instead"),
-    missing("management-client-group", kManagement),
-    missing("management-client-pf", kManagement),
-    missing("management-client-user", kManagement),
     missing("management-external-cert", "give cert and key as files"),
     missing("management-external-key", "give cert and key as files"),
-    missing("management-forget-disconnect", kManagement),
-    missing("management-hold", kManagement),
-    missing("management-log-cache", kManagement),
-    missing("management-query-passwords", "use auth-user-pass with a file instead"),
-    missing("management-query-proxy", kManagement),
-    missing("management-query-remote", "list the servers with remote instead"),
-    missing("management-signal", kManagement),
-    missing("management-up-down", "use up and down instead"),
 };
 
 constexpr Directive kRefused[] = {
+    refused("management-client-pf", "OpenVPN removed it; filter packets with nftables"),
     refused("fragment", "fragments inside the data channel are not supported; use mssfix on both ends", kLink),
     refused("udp-mtu", "use link-mtu instead", kLink),
     refused("shaper", "limit the rate with tc on the tunnel device", kPushable),

@@ -107,6 +107,7 @@ struct Draft {
   // Directives of one role, for the check against the role that comes out in the end.
   std::vector<Diagnostic> server_words;
   std::vector<Diagnostic> client_words;
+  std::vector<Diagnostic> management_words;
   std::optional<Diagnostic> compression;  // a real algorithm was asked for, by this word
 
   std::string source = "command line";  // the first file that was read; for messages about what is missing

@@ -36,7 +36,7 @@ std::string help_text() {
     text += fmt::format("\n{}\n", kTopicTitles[topic]);
     for (const auto part : {connection_directives(), tunnel_directives(), tls_directives(), data_directives(),
                             server_directives(), client_directives(), proxy_directives(),
-                            process_directives(), batching_directives()}) {
+                            process_directives(), management_directives(), batching_directives()}) {
       for (const Directive& directive : part) {
         if (is_documented(directive) && static_cast<std::size_t>(directive.topic) == topic)
           text += line(directive);

@@ -146,6 +146,8 @@ void Interpreter::run_checked(Statement statement, Contexts context) {
   check_count(*directive, statement);
 
   const Arguments arguments(statement);
+  if (directive->topic == Topic::management && name != "echo" && name != "parameter")
+    draft_.management_words.push_back({arguments.where(), name, ""});
   if (directive->topic == Topic::server) draft_.server_words.push_back({arguments.where(), name, ""});
   if (directive->topic == Topic::client || name == "remote" || name == "nobind")
     draft_.client_words.push_back({arguments.where(), name, ""});

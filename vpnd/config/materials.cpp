@@ -30,6 +30,7 @@ class MaterialReader {
       read_wrap(remote.link.control_wrap);
       if (remote.link.proxy) read_proxy_credentials(*remote.link.proxy);
     }
+    if (options.management.password_file) read_management_password(*options.management.password_file);
     if (draft_.auth_token_secret) read_token_secret(*draft_.auth_token_secret);
     if (draft_.auth_user_pass) read_credentials(*draft_.auth_user_pass);
     throw_if_any(std::move(faults_));
@@ -44,6 +45,8 @@ class MaterialReader {
   void resolve_paths() {
     Options& options = draft_.options;
     resolve(options.process.pid_file);
+    if (ManagementOptions& management = options.management; management.enabled() && management.port == 0)
+      management.address = (options.process.directory / management.address).string();
     resolve(options.log.file);
     resolve(options.server.client_config_dir);
     resolve(options.scripts.temporary);
@@ -87,6 +90,15 @@ class MaterialReader {
 
   void read_wrap(ControlWrapOptions& wrap) {
     if (wrap.kind != ControlWrapKind::none) read_pem(wrap.key);
+  }
+
+  void read_management_password(Material& material) {
+    const std::string written = material.path;
+    if (!read(material)) return;
+    std::string_view rest = material.content.expose();
+    std::string password(take_line(rest));
+    if (password.empty()) return fail(material, written, "the first line must be the password");
+    material.content = SensitiveText(std::move(password));
   }
 
   void read_token_secret(Material& material) {

@@ -5,6 +5,7 @@
 // again.
 #pragma once
 
+#include "vpnd/config/management_options.hpp"
 #include "vpnd/config/process_options.hpp"
 #include "vpnd/config/role_options.hpp"
 #include "vpnd/config/security_options.hpp"
@@ -30,6 +31,7 @@ struct Options {
   ClientOptions client;
   ScriptOptions scripts;
   LogOptions log;
+  ManagementOptions management;
   BatchOptions batch;
   ProcessOptions process;
 };

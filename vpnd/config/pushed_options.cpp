@@ -144,6 +144,11 @@ void tun_mtu(const Arguments& a, const Options& options, Pushed& pushed) {
   pushed.tun_mtu = a.number<std::uint16_t>(0, 100, largest_pushed_mtu(options));
 }
 
+void echo(const Arguments& a, const Options&, Pushed& pushed) {
+  check_room(a, pushed.echoes, kMaxTexts);
+  pushed.echoes.push_back(a.joined());
+}
+
 void explicit_exit_notify(const Arguments& a, const Options&, Pushed& pushed) {
   pushed.explicit_exit_notify = a.has(0) ? a.number<unsigned>(0, 0, 60) : 1;
 }
@@ -206,6 +211,7 @@ constexpr PushedHandler kHandlers[] = {
     {"compress", compress},
     {"dhcp-option", dhcp_option, PushGroup::routes_and_dns},
     {"dns", dns, PushGroup::routes_and_dns},
+    {"echo", echo},
     {"explicit-exit-notify", explicit_exit_notify},
     {"ifconfig", ifconfig},
     {"ifconfig-ipv6", ifconfig_ipv6},

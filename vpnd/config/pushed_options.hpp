@@ -29,6 +29,7 @@ struct PushedOptions {
   std::optional<std::uint32_t> peer_id;  // absent: none, or the server switched it off (-1, 16777215)
   std::optional<std::string> cipher;     // canonical name, one of DataOptions::ciphers (or the fallback)
   std::optional<CompressionFraming> framing;
+  std::vector<std::string> echoes;  // for programs of the management interface
   std::optional<std::pair<std::chrono::seconds, std::uint64_t>> idle;  // inactive: time, least bytes
   std::optional<std::chrono::seconds> session_length;                  // session-timeout
   std::optional<std::uint16_t> tun_mtu;

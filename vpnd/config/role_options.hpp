@@ -56,10 +56,10 @@ struct PasswordVerifier {
 
 // auth-gen-token: clients get a token that counts instead of their password from then on.
 struct AuthTokenOptions {
-  std::chrono::seconds lifetime{0};               // of a session; 0: no limit
-  std::optional<std::chrono::seconds> renewal;    // absent: reneg-sec
-  bool external_auth = false;                     // the password script is asked about tokens too
-  std::optional<Material> secret;                 // absent: a random one, which ends with the process
+  std::chrono::seconds lifetime{0};             // of a session; 0: no limit
+  std::optional<std::chrono::seconds> renewal;  // absent: reneg-sec
+  bool external_auth = false;                   // the password script is asked about tokens too
+  std::optional<Material> secret;               // absent: a random one, which ends with the process
   Location where;
 };
 

@@ -30,11 +30,12 @@ void put_time(std::span<std::byte, kTimeBytes> out, std::int64_t unix_seconds) {
 
 std::uint64_t get_time(std::span<const std::byte> in) {
   std::uint64_t value = 0;
-  for (const std::byte byte : in.first<kTimeBytes>()) value = value << 8 | std::to_integer<std::uint64_t>(byte);
+  for (const std::byte byte : in.first<kTimeBytes>())
+    value = value << 8 | std::to_integer<std::uint64_t>(byte);
   return value;
 }
 
-std::span<const std::byte> bytes_of(std::string_view text) {
+std::span<const std::byte> token_view(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
@@ -42,9 +43,9 @@ crypto::Hmac token_hmac(const config::AuthTokenOptions& options) {
   if (!options.secret) return crypto::AuthTokenKey::generate().hmac();
   const auto key = crypto::AuthTokenKey::parse(options.secret->content.expose());
   if (!key)
-    throw config::ConfigError({options.secret->where, "auth-gen-token-secret",
-                               options.secret->origin() +
-                                   " holds no key for auth-tokens; make one with --genkey auth-token FILE"});
+    throw config::ConfigError(
+        {options.secret->where, "auth-gen-token-secret",
+         options.secret->origin() + " holds no key for auth-tokens; make one with --genkey auth-token FILE"});
   return key->hmac();
 }
 
@@ -62,7 +63,7 @@ bool AuthTokenIssuer::is_token(std::string_view password) noexcept {
 
 AuthTokenIssuer::Tag AuthTokenIssuer::tag(std::string_view username,
                                           std::span<const std::byte> claims) const {
-  const std::span<const std::byte> pieces[] = {bytes_of(username), claims};
+  const std::span<const std::byte> pieces[] = {token_view(username), claims};
   Tag tag;
   hmac_.compute(pieces, tag);
   return tag;
@@ -73,7 +74,7 @@ AuthTokenIssuer::Finding AuthTokenIssuer::check(std::string_view token, std::str
   if (!is_token(token)) return {};
   const auto decoded = config::decode_base64(token.substr(kTokenPrefix.size()));
   if (!decoded || decoded->size() != kTokenBytes) return {};
-  const auto bytes = bytes_of(*decoded);
+  const auto bytes = token_view(*decoded);
   const auto claims = bytes.first(kClaimsSize);
   const auto shown = bytes.subspan(kClaimsSize);
 

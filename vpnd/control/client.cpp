@@ -27,9 +27,25 @@ std::string printable(std::string_view text) {
   return crypto::sanitise_name(text);
 }
 
+// The one word by which OpenVPN names a reason to start over, for RECONNECTING.
+std::string_view restart_word(std::string_view reason) {
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"SIGUSR1", "SIGUSR1"},
+      {"Inactivity timeout", "ping-restart"},
+      {"AUTH_FAILED", "auth-failure"},
+      {"Connection reset", "connection-reset"},
+      {"the server asks", "server-pushed-connection-reset"},
+      {"the server has left", "remote-exit"},
+      {"no answer", "server_poll"},
+      {"cannot resolve", "init_instance"}};
+  for (const auto& [beginning, word] : kWords)
+    if (reason.starts_with(beginning)) return word;
+  return "tls-error";
+}
+
 }  // namespace
 
-Client::Client(asio::io_context& context, const config::Options& options)
+Client::Client(asio::io_context& context, const config::Options& options, management::Interface* management)
     : context_(context),
       options_(options),
       tls_(make_tls_context(options)),
@@ -37,11 +53,13 @@ Client::Client(asio::io_context& context, const config::Options& options)
       remotes_(options.client),
       remote_(remotes_.current()),
       credentials_(options.client),
+      auth_retry_(options.client.auth_retry),
+      management_(management),
+      gate_(context, options, credentials_, remotes_, management),
       hook_runner_(context),
       hooks_(options, hook_runner_),
       resolver_(context),
       data_keys_(options),
-      connect_timer_(context),
       poll_timer_(context),
       push_timer_(context),
       tick_timer_(context),
@@ -51,10 +69,12 @@ Client::Client(asio::io_context& context, const config::Options& options)
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
 }
 
-Client::~Client() = default;
+Client::~Client() {
+  if (management_ != nullptr) management_->set_target(nullptr);
+}
 
 void Client::prepare() {
-  credentials_.obtain();
+  if (!asks_management()) credentials_.obtain();
   tunnel_ = std::make_unique<Tunnel>(options_, hook_runner_);
   tunnel_->prepare(context_);
 }
@@ -76,6 +96,7 @@ void Client::start(InstanceObserver& observer) {
   const std::size_t workers = configs.size();
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this, workers);
   spdlog::info("data path: {}", tunnel_->device().describe_data_path(data_plane_->describe()));
+  if (management_ != nullptr) management_->set_target(&commands_);
   tick();
   connect_after(std::chrono::seconds::zero());
 }
@@ -87,6 +108,7 @@ void Client::on_control_packet(const dataplane::Link& from, std::span<const std:
   const dataplane::Link& link = session_->link();
   const bool ours = link.stream ? from.stream == link.stream
                                 : from.endpoint == link.endpoint || remote_.link.accept_any_source;
+  if (ours && !std::exchange(heard_server_, true)) report(management::State::auth);
   const proto::DropReason drop = ours ? session_->receive(packet) : proto::DropReason::wrong_address;
   if (drop != proto::DropReason::none) data_plane_->count_drop(drop);
 }
@@ -125,6 +147,7 @@ void Client::handle(proto::Established&& established) {
                session_->link().endpoint.format(), session_->session().tls_description());
   hooks_.peer_authenticated(session_->link().endpoint, chain);
   if (options_.point_to_point) return join_point_to_point(proto::PeerInfo::parse(established.peer_info));
+  report(management::State::get_config);
   push_deadline_ = proto::Clock::now() + options_.tls.handshake_window;
   if (!pushed_) request_push_after(kFirstPushRequest);
 }
@@ -143,6 +166,7 @@ void Client::handle(proto::MessageReceived&& message) {
       const auto granted = std::min(proto::parse_auth_pending(arguments).value_or(longest), longest);
       push_deadline_ = proto::Clock::now() + granted;
       poll_timer_.cancel();
+      report(management::State::auth_pending, fmt::format("timeout {}", granted.count()));
       return spdlog::info("AUTH_PENDING: waiting up to {} s for the server's decision", granted.count());
     }
     case proto::ControlMessageKind::restart:
@@ -154,6 +178,7 @@ void Client::handle(proto::MessageReceived&& message) {
       return reconnect("the server has left", Next::same_remote);
     case proto::ControlMessageKind::info:
     case proto::ControlMessageKind::info_pre:
+      if (management_ != nullptr) management_->notify(fmt::format(">INFOMSG:{}", arguments));
       return spdlog::info("Message of the server: {}", arguments);
     default:
       spdlog::debug("Control message ignored: {}", message.text);
@@ -169,15 +194,18 @@ void Client::take_auth_failed(std::string_view arguments) {
     return reconnect(reason, next ? Next::next_remote : Next::same_remote,
                      failure.backoff.value_or(std::chrono::seconds::zero()));
   }
+  report_failed_authentication(failure.reason);
   // A token may be refused for its age, or because the server was restarted; the password still counts.
   if (credentials_.drop_token()) return reconnect(reason + " (auth-token)", Next::same_remote);
-  switch (options_.client.auth_retry) {
+  switch (auth_retry_) {
     case config::AuthRetry::none:
       return finish({false, reason});
     case config::AuthRetry::no_interact:
       return reconnect(reason, Next::same_remote);
     case config::AuthRetry::interact:
       spdlog::warn("{}", reason);
+      credentials_.forget();
+      if (asks_management()) return reconnect(reason, Next::same_remote);
       try {
         const auto challenge = management::parse_dynamic_challenge(failure.reason);
         challenge ? credentials_.answer(*challenge) : credentials_.obtain();
@@ -282,6 +310,7 @@ void Client::restart() {
 void Client::reconnect(const std::string& reason, Next next, std::chrono::seconds at_least) {
   if (observer_ == nullptr || stopping_) return;
   spdlog::info("{}", reason);
+  report(management::State::reconnecting, restart_word(reason));
   close_connection();
   if (next == Next::next_remote) remotes_.advance();
   if (remotes_.exhausted())
@@ -291,6 +320,7 @@ void Client::reconnect(const std::string& reason, Next next, std::chrono::second
     tunnel_->keep_over_restart(take_end_signal());
     return connect_after(wait);
   }
+  if (tunnel_->is_up()) report_tunnel(false);
   tunnel_->bring_down(take_end_signal(), [this, wait, attempt = attempt_](const std::string&) {
     if (attempt == attempt_ && !stopping_) connect_after(wait);
   });
@@ -299,6 +329,7 @@ void Client::reconnect(const std::string& reason, Next next, std::chrono::second
 // The session may be in the middle of a call, so it goes once the control thread is back in its loop.
 void Client::close_connection() {
   ++attempt_;
+  gate_.forget();
   resolver_.cancel();
   proxy_dialogue_.reset();
   connecting_.reset();
@@ -351,9 +382,10 @@ void Client::finish(const Outcome& outcome) {
   if (observer_ == nullptr) return;
   stopping_ = true;
   tick_timer_.cancel();
-  connect_timer_.cancel();
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());
+  report(management::State::exiting, outcome.clean ? "SIGTERM" : restart_word(outcome.reason));
+  if (tunnel_->is_up()) report_tunnel(false);
   close_connection();
   tunnel_->bring_down(take_end_signal(), [observer = std::exchange(observer_, nullptr),
                                           outcome](const std::string&) { observer->on_ended(outcome); });
@@ -389,7 +421,7 @@ void Client::end_if_over() {
   stop();
 }
 
-void Client::write_status() const {
+std::string Client::status_text() const {
   const TrafficTotals traffic = data_keys_.traffic();
   host::ClientStatistics statistics;
   statistics.now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -398,12 +430,16 @@ void Client::write_status() const {
   statistics.link_read_bytes = traffic.bytes_received;
   statistics.link_write_bytes = traffic.bytes_sent;
   statistics.auth_read_bytes = traffic.tun_bytes_written;
-  const auto written =
-      host::write_file_atomically(options_.log.status->path, host::format_client_status(statistics), 0640);
+  return host::format_client_status(statistics);
+}
+
+void Client::write_status() const {
+  const auto written = host::write_file_atomically(options_.log.status->path, status_text(), 0640);
   if (!written.ok()) spdlog::warn("status: {}", written.reason);
 }
 
 void Client::log_statistics() {
+  spdlog::info("{}", status_text());
   const TrafficTotals traffic = data_keys_.traffic();
   spdlog::info("received {} bytes, sent {} bytes on the link", traffic.bytes_received, traffic.bytes_sent);
   spdlog::info("drops: {}", data_plane_->describe_drops());

@@ -20,7 +20,9 @@
 #include "proto/push.hpp"
 #include "vpnd/config/options.hpp"
 #include "vpnd/config/pushed_options.hpp"
+#include "vpnd/control/client_commands.hpp"
 #include "vpnd/control/client_credentials.hpp"
+#include "vpnd/control/connect_gate.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/peer_hooks.hpp"
@@ -40,7 +42,9 @@ inline constexpr dataplane::WorkerId kSessionWorker{0};
 class Client final : public Instance, public DataPlaneObserver, public SessionOwner {
  public:
   /// Throws config::ConfigError for key material that cannot be used.
-  Client(asio::io_context& context, const config::Options& options);
+  /// Without management nobody commands it while it runs.
+  Client(asio::io_context& context, const config::Options& options,
+         management::Interface* management = nullptr);
   ~Client() override;
 
   void prepare() override;
@@ -49,12 +53,26 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void restart() override;
   void log_statistics() override;
 
+  // ---- for whoever commands it ----
+  TrafficTotals traffic() const { return data_keys_.traffic(); }
+  /// As the status file has it.
+  std::string status_text() const;
+  void forget_passwords() {
+    credentials_.forget();
+    (void)credentials_.drop_token();
+  }
+  /// CR_RESPONSE to the server. False if there is no session, or it cannot be sent.
+  bool send_challenge_response(std::string_view response);
+  const std::vector<config::Remote>& remotes() const { return remotes_.all(); }
+  config::AuthRetry auth_retry() const { return auth_retry_; }
+  void set_auth_retry(config::AuthRetry retry) { auth_retry_ = retry; }
+
  private:
   enum class Next : std::uint8_t { same_remote, next_remote };
 
   // ---- finding a server (client_connect.cpp) ----
   void connect_after(std::chrono::seconds wait);
-  void connect();
+  void connect(const config::Remote& remote);
   std::string host_name_to_try() const;
   void resolved(const asio::error_code& error, const asio::ip::udp::resolver::results_type& results);
   void try_next_address();
@@ -132,6 +150,10 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void renew_if_worn();
   void end_if_over();
   void write_status() const;
+  void report(management::State state, std::string_view detail = {}) const;
+  void report_failed_authentication(std::string_view reason) const;
+  void report_tunnel(bool up) const;
+  bool asks_management() const;
   bool exit_notice_pending() const;
 
   asio::io_context& context_;
@@ -141,6 +163,11 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   RemoteList remotes_;
   config::Remote remote_;  // the one being tried or in use
   ClientCredentials credentials_;
+  config::AuthRetry auth_retry_;
+  management::Interface* const management_;
+  ClientCommands commands_{*this};
+  ConnectGate gate_;
+  bool heard_server_ = false;  // in this attempt
 
   hooks::HookRunner hook_runner_;
   PeerHooks hooks_;
@@ -170,7 +197,6 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   DataKeys data_keys_;
   std::optional<proto::BatchTerms> batch_;
 
-  asio::steady_timer connect_timer_;
   asio::steady_timer poll_timer_;  // server-poll-timeout
   asio::steady_timer push_timer_;
   asio::steady_timer tick_timer_;

@@ -33,15 +33,14 @@ bool fits(const tunio::Endpoint& endpoint, config::AddressFamily wanted) {
 
 void Client::connect_after(std::chrono::seconds wait) {
   const auto attempt = ++attempt_;
-  if (wait.count() > 0) spdlog::info("Restart pause, {} second(s)", wait.count());
-  connect_timer_.expires_after(wait);
-  connect_timer_.async_wait([this, attempt](const asio::error_code& error) {
-    if (!error && attempt == attempt_) connect();
+  gate_.pass(wait, [this, attempt](const config::Remote& remote) {
+    if (attempt == attempt_ && !stopping_) connect(remote);
   });
 }
 
-void Client::connect() {
-  remote_ = remotes_.current();
+void Client::connect(const config::Remote& remote) {
+  remote_ = remote;
+  heard_server_ = false;
   addresses_.clear();
   const auto attempt = attempt_;
   poll_timer_.expires_after(remote_.link.connect_timeout);
@@ -52,6 +51,7 @@ void Client::connect() {
   });
   // With a proxy it is the proxy that is connected to; the server's name is the proxy's affair.
   const auto& proxy = remote_.link.proxy;
+  if (!tunio::IpAddress::parse(proxy ? proxy->host : remote_.host)) report(management::State::resolve);
   resolver_.async_resolve(proxy ? proxy->host : host_name_to_try(),
                           std::to_string(proxy ? proxy->port : remote_.port),
                           [this, attempt](const asio::error_code& error, const auto& results) {
@@ -114,6 +114,7 @@ void Client::open_udp(const tunio::Endpoint& server) {
 
 void Client::open_tcp(const tunio::Endpoint& server) {
   spdlog::info("Attempting to establish TCP connection with {}", server.format());
+  report(management::State::tcp_connect);
   auto started = tunio::start_connect(server, tcp_options(options_, remote_, server));
   if (started.error) throw std::system_error(started.error, "connect");
   connecting_to_ = server;
@@ -218,6 +219,7 @@ void Client::begin_session(const dataplane::Link& link) {
     return finish({false, error.what()});
   }
   session_ = std::make_unique<SessionDriver>(context_, *data_plane_, link, std::move(session), *this);
+  report(management::State::wait);
   session_->pump();
 }
 

@@ -20,6 +20,7 @@ void ClientCredentials::obtain() {
                                    : std::string(ask_for("Enter Auth Username:", host::Echo::on).expose());
   password_ = configured->password ? crypto::SecretString(std::string_view(configured->password->expose()))
                                    : ask_for("Enter Auth Password:", host::Echo::off);
+  known_ = true;
   const auto& challenge = options_.static_challenge;
   if (!challenge) return;
   const auto response =
@@ -33,14 +34,14 @@ void ClientCredentials::answer(const management::DynamicChallenge& challenge) {
   if (!options_.credentials) return;
   const auto response =
       ask_for("CHALLENGE: " + challenge.question, challenge.echo ? host::Echo::on : host::Echo::off);
-  response_ = proto::Credentials{challenge.username,
-                                 management::dynamic_response(challenge, response.expose())};
+  response_ =
+      proto::Credentials{challenge.username, management::dynamic_response(challenge, response.expose())};
 }
 
 proto::Credentials ClientCredentials::for_session() {
   if (response_) return *std::exchange(response_, std::nullopt);
   if (token_) return token();
-  if (options_.credentials && password_.empty()) obtain();
+  if (options_.credentials && !known_) obtain();
   proto::Credentials credentials{username_, password_.duplicate()};
   if (options_.forget_credentials) forget();
   return credentials;
@@ -64,6 +65,19 @@ bool ClientCredentials::drop_token() {
 
 void ClientCredentials::forget() {
   password_.clear();
+  known_ = false;
+}
+
+bool ClientCredentials::missing() const {
+  const auto& configured = options_.credentials;
+  if (!configured || token_ || response_ || known_) return false;
+  return !configured->username || !configured->password || options_.static_challenge;
+}
+
+void ClientCredentials::set(std::string&& username, crypto::SecretString&& password) {
+  username_ = username.empty() ? options_.credentials->username.value_or("") : std::move(username);
+  password_ = std::move(password);
+  known_ = true;
 }
 
 }  // namespace vpnd::control

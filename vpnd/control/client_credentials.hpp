@@ -33,6 +33,12 @@ class ClientCredentials {
   /// goes with it, and is obtained again when the next session needs one. Throws as obtain() does.
   proto::Credentials for_session();
 
+  /// Whether obtain() would have to ask somebody.
+  bool missing() const;
+  const std::optional<std::string>& configured_name() const { return options_.credentials->username; }
+  /// They were given by somebody else than the terminal. An empty name: the configured one.
+  void set(std::string&& username, crypto::SecretString&& password);
+
   /// The server has given a token, which counts instead of the password from now on, and maybe another name
   /// to go with it.
   void take_token(crypto::SecretString&& token, const std::optional<std::string>& username);
@@ -60,6 +66,7 @@ class ClientCredentials {
   const Ask ask_;
   std::string username_;
   crypto::SecretString password_;
+  bool known_ = false;  // also of an empty password
   std::optional<Token> token_;
   std::optional<proto::Credentials> response_;  // to a dynamic challenge
 };

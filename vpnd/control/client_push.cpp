@@ -117,6 +117,8 @@ void Client::join_point_to_point(const proto::PeerInfo& other) {
 
 void Client::use_terms(config::PushedOptions&& terms) {
   pushed_ = std::move(terms);
+  if (management_ != nullptr)
+    for (const std::string& text : pushed_->echoes) management_->echo(text);
   if (const auto refusal = agree_on_cipher()) return reconnect(*refusal, Next::next_remote);
   if (const auto refusal = agree_on_batches()) return reconnect(*refusal, Next::next_remote);
   warn_of_inconsistencies();
@@ -140,6 +142,7 @@ void Client::complete_connection(const std::string& failure) {
                pushed_->data_epoch && !batch_ ? "epochs, " : describe(batch_), crypto::aead_name(*cipher_),
                pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
   spdlog::info("Initialization Sequence Completed");
+  report(management::State::connected, "SUCCESS");
   observer_->on_ready("connected to " + session_->link().endpoint.format());
 }
 
@@ -247,11 +250,15 @@ unsigned Client::open_lanes() {
 // again.
 void Client::set_up_tunnel(Tunnel::Done done) {
   const TunnelPlan plan = tunnel_plan();
+  report(management::State::assign_ip);
+  const bool routes = !plan.routing.routes.empty() || !plan.routing.routes_ipv6.empty();
+  if (routes || plan.routing.redirect_gateway.enabled) report(management::State::add_routes);
   const auto current = [this, attempt = attempt_] { return attempt == attempt_ && observer_ != nullptr; };
   hook_runner_.when_idle([this, plan, current, done = std::move(done)] {  // ipchange comes before up
     if (!current()) return;
     tunnel_->set_peer_variables(hooks_.variables());
-    tunnel_->bring_up(plan, [current, done](const std::string& failure) {
+    tunnel_->bring_up(plan, [this, current, done](const std::string& failure) {
+      if (failure.empty()) report_tunnel(true);
       if (current()) done(failure);
     });
   });
@@ -277,6 +284,7 @@ void Client::take_token(const config::PushedOptions& pushed) {
   if (!pushed.auth_token) return;
   credentials_.take_token(crypto::SecretString(std::string_view(pushed.auth_token->expose())),
                           pushed.auth_token_user);
+  if (management_ != nullptr) management_->notify(">PASSWORD:Auth-Token:" + pushed.auth_token->expose());
   session_->session().set_credentials(credentials_.token());
 }
 

@@ -38,6 +38,7 @@ std::optional<dataplane::PeerIndex> ClientTable::reserve() {
 
 void ClientTable::insert(const Client& client) {
   clients_[client->index().value] = client;
+  client->set_number(next_number_++);
   ++count_;
 }
 

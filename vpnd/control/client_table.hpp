@@ -48,7 +48,8 @@ class ClientTable {
 
   const std::size_t max_clients_;
   std::size_t count_ = 0;
-  std::vector<Client> clients_;  // by first peer id
+  std::uint64_t next_number_ = 0;  // CID
+  std::vector<Client> clients_;    // by first peer id
   routing::PeerIds peer_ids_;
 };
 

@@ -1,23 +1,23 @@
 #include "vpnd/control/logging.hpp"
 
+#include <fmt/format.h>
+
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/dup_filter_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace vpnd::control {
 
 namespace {
-
-constexpr std::chrono::seconds kMutePeriod{60};
 
 // "WARNING: " and "ERROR: " in front of such lines, nothing in front of the others, as people know it from
 // OpenVPN.
@@ -60,6 +60,95 @@ class SplitSink final : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override { std::fflush(stdout); }
 };
 
+// Passes on at most so many equal lines in a row (mute), and says how many it has swallowed when another one
+// comes.
+class MuteSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  MuteSink(spdlog::sink_ptr behind, unsigned limit) : behind_(std::move(behind)), limit_(limit) {}
+
+  unsigned limit() {
+    const std::lock_guard lock(mutex_);
+    return limit_;
+  }
+  void set_limit(unsigned limit) {
+    const std::lock_guard lock(mutex_);
+    limit_ = limit;
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const std::string_view text(message.payload.data(), message.payload.size());
+    repeats_ = text == last_ ? repeats_ + 1 : 1;
+    if (repeats_ == 1) {
+      say_what_was_swallowed(message);
+      last_ = text;
+    }
+    if (limit_ > 0 && repeats_ > limit_) {
+      ++swallowed_;
+      return;
+    }
+    behind_->log(message);
+  }
+  void flush_() override { behind_->flush(); }
+  void set_formatter_(std::unique_ptr<spdlog::formatter> formatter) override {
+    behind_->set_formatter(std::move(formatter));
+  }
+  void set_pattern_(const std::string& pattern) override { behind_->set_pattern(pattern); }
+
+ private:
+  void say_what_was_swallowed(const spdlog::details::log_msg& next) {
+    const unsigned swallowed = std::exchange(swallowed_, 0);
+    if (swallowed == 0) return;
+    const std::string text =
+        fmt::format("{} variation(s) on previous {} message(s) suppressed by --mute", swallowed, limit_);
+    behind_->log(
+        spdlog::details::log_msg(next.time, next.source, next.logger_name, spdlog::level::info, text));
+  }
+
+  spdlog::sink_ptr behind_;
+  unsigned limit_;
+  std::string last_;
+  unsigned repeats_ = 0;
+  unsigned swallowed_ = 0;
+};
+
+char flag_of(spdlog::level::level_enum level) {
+  if (level >= spdlog::level::critical) return 'F';
+  if (level == spdlog::level::err) return 'N';
+  if (level == spdlog::level::warn) return 'W';
+  return level == spdlog::level::info ? 'I' : 'D';
+}
+
+// Tells a listener of each line.
+class ListenerSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void set_listener(LogListener listener) {
+    const std::lock_guard lock(mutex_);
+    listener_ = std::move(listener);
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (listener_) listener_(flag_of(message.level), {message.payload.data(), message.payload.size()});
+  }
+  void flush_() override {}
+
+ private:
+  LogListener listener_;
+};
+
+// Of the logger in force. Set up once per configuration, on the control thread.
+struct Installed {
+  std::shared_ptr<MuteSink> mute;
+  std::shared_ptr<ListenerSink> listener;
+  unsigned verbosity = 1;
+};
+
+Installed& installed() {
+  static Installed here;
+  return here;
+}
+
 std::unique_ptr<spdlog::formatter> machine_formatter() {
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<Prefix>('*').add_flag<Flags>('@').set_pattern("%E.%f %@ %*%v");
@@ -93,18 +182,37 @@ spdlog::sink_ptr destination(const config::LogOptions& log, const std::optional<
 }  // namespace
 
 void set_up_logging(const config::LogOptions& log, const std::optional<std::string>& daemon_name) {
-  spdlog::sink_ptr sink = destination(log, daemon_name);
+  Installed& here = installed();
+  here.mute = std::make_shared<MuteSink>(destination(log, daemon_name), log.mute);
+  here.listener = std::make_shared<ListenerSink>();
+  here.verbosity = log.verbosity;
   const bool to_syslog = log.file.empty() && (log.syslog || daemon_name);
-  if (log.mute > 0) {
-    auto filter = std::make_shared<spdlog::sinks::dup_filter_sink_mt>(kMutePeriod);
-    filter->add_sink(std::move(sink));
-    sink = std::move(filter);
-  }
-  auto logger = std::make_shared<spdlog::logger>("vpnd", std::move(sink));
+  auto logger = std::make_shared<spdlog::logger>("vpnd", spdlog::sinks_init_list{here.mute, here.listener});
   logger->set_formatter(log.machine_readable ? machine_formatter() : formatter(log.timestamps && !to_syslog));
   logger->set_level(level(log.verbosity));
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+}
+
+void set_log_listener(LogListener listener) {
+  if (installed().listener) installed().listener->set_listener(std::move(listener));
+}
+
+unsigned LogKnobs::verbosity() const {
+  return installed().verbosity;
+}
+
+void LogKnobs::set_verbosity(unsigned verbosity) {
+  installed().verbosity = verbosity;
+  spdlog::set_level(level(verbosity));
+}
+
+unsigned LogKnobs::mute() const {
+  return installed().mute ? installed().mute->limit() : 0;
+}
+
+void LogKnobs::set_mute(unsigned lines) {
+  if (installed().mute) installed().mute->set_limit(lines);
 }
 
 }  // namespace vpnd::control

@@ -19,6 +19,8 @@ class RemoteList {
 
   const config::Remote& current() const { return remotes_[position_]; }
 
+  const std::vector<config::Remote>& all() const { return remotes_; }
+
   /// The next attempt goes to the next remote.
   void advance();
   /// A connection was complete: waiting starts over.

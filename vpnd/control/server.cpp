@@ -90,7 +90,7 @@ std::size_t Server::SessionKeyHash::operator()(const SessionKey& key) const noex
   return std::hash<tunio::Endpoint>()(key.endpoint) ^ std::hash<std::uint64_t>()(id + key.stream);
 }
 
-Server::Server(asio::io_context& context, const config::Options& options)
+Server::Server(asio::io_context& context, const config::Options& options, management::Interface* management)
     : context_(context),
       options_(options),
       tls_(make_tls_context(options)),
@@ -101,6 +101,7 @@ Server::Server(asio::io_context& context, const config::Options& options)
       end_hooks_(options, hooks_),
       client_hooks_(context, options, hooks_),
       handshakes_(context, kWaitingHandshakePackets),
+      management_(management),
       clients_(options),
       tick_timer_(context),
       goodbye_(context) {
@@ -115,7 +116,9 @@ Server::Server(asio::io_context& context, const config::Options& options)
   for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  if (management_ != nullptr) management_->set_target(nullptr);
+}
 
 ServerWrap Server::take_wrap(const config::Options& options) {
   ServerWrap wrap = make_server_wrap(options.link, options.data);
@@ -161,6 +164,10 @@ void Server::listen_tcp(const config::Listener& listener) {
 void Server::start(InstanceObserver& observer) {
   observer_ = &observer;
   data_plane_ = std::make_unique<DataPlane>(context_, worker_configs(), *this, workers_per_listener());
+  if (management_ != nullptr) {
+    notices_.emplace(*management_, [this] { return commands_.load_stats().clients; });
+    management_->set_target(&commands_);
+  }
   client_context_.emplace(ServerContext{.io = context_,
                                         .options = options_,
                                         .data_plane = *data_plane_,
@@ -168,6 +175,7 @@ void Server::start(InstanceObserver& observer) {
                                         .hooks = client_hooks_,
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
                                         .ciphers = ciphers_,
+                                        .notices = notices_ ? &*notices_ : nullptr,
                                         .tokens = tokens_ ? &*tokens_ : nullptr,
                                         .lanes = static_cast<unsigned>(data_plane_->group_size())});
   if (!options_.point_to_point) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
@@ -185,6 +193,8 @@ void Server::start(InstanceObserver& observer) {
   }
   tick();
   spdlog::info("Initialization Sequence Completed");
+  report(management::State::assign_ip);
+  report(management::State::connected, "SUCCESS");
   observer_->on_ready("accepting clients");
 }
 
@@ -575,6 +585,7 @@ std::size_t Server::push_update(std::optional<dataplane::PeerIndex> client,
 
 void Server::restart() {
   spdlog::info("SIGUSR1: clients are told to connect anew");
+  report(management::State::reconnecting, "SIGUSR1");
   for (const auto& client : clients_.all()) {
     client->send_restart("");
     remove(*client, "server restart");
@@ -598,6 +609,7 @@ void Server::stop() {
 
 void Server::finish(const Outcome& outcome) {
   if (observer_ == nullptr) return;
+  report(management::State::exiting, outcome.clean ? "SIGTERM" : "init_instance");
   tick_timer_.cancel();
   acceptors_.clear();
   port_share_.reset();

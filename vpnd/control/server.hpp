@@ -23,6 +23,7 @@
 #include "vpnd/control/port_share.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server_client.hpp"
+#include "vpnd/control/server_commands.hpp"
 #include "vpnd/control/server_hooks.hpp"
 #include "vpnd/control/tunnel.hpp"
 #include "vpnd/host/status_file.hpp"
@@ -32,7 +33,9 @@ namespace vpnd::control {
 class Server final : public Instance, public DataPlaneObserver, public ServerClientOwner {
  public:
   /// Throws config::ConfigError for key material that cannot be used.
-  Server(asio::io_context& context, const config::Options& options);
+  /// Without management nobody commands it while it runs.
+  Server(asio::io_context& context, const config::Options& options,
+         management::Interface* management = nullptr);
   ~Server() override;
 
   void prepare() override;
@@ -43,6 +46,15 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   /// PUSH_UPDATE to one client by its index, or to all. Returns how many were told.
   std::size_t push_update(std::optional<dataplane::PeerIndex> client,
                           const std::vector<std::string>& options);
+
+  // ---- for whoever commands it ----
+  std::vector<ClientTable::Client> clients() const { return clients_.all(); }
+  /// By its CID; nothing if it is gone.
+  ClientTable::Client client(std::uint64_t number) const;
+  /// Ends a client's session, with this message to it unless it is empty.
+  void dismiss(ServerClient& client, std::string_view message);
+  /// As the status file has it; version 0 is the configured one. Nothing for a version that there is not.
+  std::optional<std::string> status_text(unsigned version) const;
 
  private:
   // A session is named by where its packets come from and by the id its client gave it, so that a client that
@@ -113,6 +125,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void save_soon(proto::TimePoint now);
   host::ServerStatus status() const;
   void write_status() const;
+  void report(management::State state, std::string_view detail = {}) const;
   void finish(const Outcome& outcome);
 
   asio::io_context& context_;
@@ -140,6 +153,9 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   std::unique_ptr<DataPlane> data_plane_;
   std::optional<ServerContext> client_context_;
 
+  management::Interface* const management_;
+  std::optional<ClientNotices> notices_;
+  ServerCommands commands_{*this};
   ClientTable clients_;
   std::unordered_map<SessionKey, std::shared_ptr<ServerClient>, SessionKeyHash> sessions_;
   std::unordered_map<std::uint64_t, Stream> streams_;

@@ -86,37 +86,48 @@ void ServerClient::handle(proto::AuthenticationRequest&& request) {
       verdict != not_judged) {
     spdlog::info("{}: auth-token of \"{}\" {}", label(), username_,
                  verdict == accepted ? "accepted" : "refused");
-    const auto answer = verdict == accepted ? PasswordVerifier::Verdict::right : PasswordVerifier::Verdict::wrong;
+    const auto answer =
+        verdict == accepted ? PasswordVerifier::Verdict::right : PasswordVerifier::Verdict::wrong;
     return decide(request.key, {answer, reason});
   }
   if (context_.verifier == nullptr ||
       (request.username.empty() && context_.options.server.password_optional)) {
+    if (context_.notices != nullptr && context_.notices->decide())
+      return ask_management(request.key, environment_with_password(request));
     return decide(request.key, {PasswordVerifier::Verdict::right, {}});
   }
   ask_verifier(request);
 }
 
 // A client that cannot be told to wait gives up by itself after its hand-window.
-void ServerClient::ask_verifier(const proto::AuthenticationRequest& request) {
+std::chrono::seconds ServerClient::patience() const {
   const config::Options& options = context_.options;
-  std::chrono::seconds patience = options.tls.handshake_window;
-  if (peer_info_.has(proto::ProtoBit::auth_pending_keywords))
-    patience = std::max(patience, options.renewal.interval / 2);
-  driver_.session().extend_authentication(request.key, proto::Clock::now() + patience + kVerdictMargin);
+  if (!peer_info_.has(proto::ProtoBit::auth_pending_keywords)) return options.tls.handshake_window;
+  return std::max<std::chrono::seconds>(options.tls.handshake_window, options.renewal.interval / 2);
+}
+
+void ServerClient::ask_verifier(const proto::AuthenticationRequest& request) {
+  driver_.session().extend_authentication(request.key, proto::Clock::now() + patience() + kVerdictMargin);
+  // Both have to agree, and management clients are asked when the script has.
+  const bool ask_on = context_.notices != nullptr && context_.notices->decide();
+  auto further = std::make_shared<host::ScriptEnvironment>();
+  if (ask_on) *further = environment_with_password(request);
 
   PasswordVerifier::Answers answers;
   answers.pending = [this](const PasswordVerifier::Pending& pending) { return tell_pending(pending); };
-  answers.decided = [client = weak_from_this(),
-                     key = request.key](const PasswordVerifier::Decision& decision) {
+  answers.decided = [client = weak_from_this(), key = request.key, ask_on,
+                     further](const PasswordVerifier::Decision& decision) {
     const auto self = client.lock();
     if (!self || self->state_ == State::gone) return;
-    self->decide(key, decision);
+    ask_on&& decision.verdict == PasswordVerifier::Verdict::right
+        ? self->ask_management(key, std::move(*further))
+        : self->decide(key, decision);
     self->driver_.pump();
   };
   verification_ = context_.verifier->verify({.username = request.username,
                                              .password = request.password,
                                              .environment = environment(),
-                                             .patience = patience},
+                                             .patience = patience()},
                                             std::move(answers));
 }
 
@@ -173,7 +184,11 @@ void ServerClient::decide(proto::KeyId key, const PasswordVerifier::Decision& de
 
 // Empty, or the reason for the client to read.
 std::string ServerClient::admit() {
+  const config::ClientConfig by_management = std::exchange(config_, {});
   if (std::string refusal = read_client_config(); !refusal.empty()) return refusal;
+  config::add(config_, config::ClientConfig(by_management));
+  apply_client_config();
+  if (config_.disabled) return "client is disabled";
   if (std::string refusal = agree_on_cipher(); !refusal.empty()) return refusal;
   warn_of_inconsistencies();
   owner_.on_authenticated(*this);
@@ -309,6 +324,7 @@ void ServerClient::connect(proto::KeyId key) {
                addresses_->ipv4 ? addresses_->ipv4->format() : "",
                addresses_->ipv4 && addresses_->ipv6 ? " and " : "",
                addresses_->ipv6 ? addresses_->ipv6->address.format() : "");
+  notify_connection();
   const bool pushes = !context_.options.point_to_point;
   if (pushes && (push_requested_ || peer_info_.has(proto::ProtoBit::request_push))) answer_push_request();
 }
@@ -372,12 +388,12 @@ void ServerClient::answer_push_request() {
   pushed_at_ = moment;
 
   auto options = push_list(context_.options, {.config = config_,
-                                                    .addresses = *addresses_,
-                                                    .peer_info = peer_info_,
-                                                    .peer_id = {index_.value},
-                                                    .cipher = *cipher_,
-                                                    .batch = batch_,
-                                                    .compression_stub = compression_stub_});
+                                              .addresses = *addresses_,
+                                              .peer_info = peer_info_,
+                                              .peer_id = {index_.value},
+                                              .cipher = *cipher_,
+                                              .batch = batch_,
+                                              .compression_stub = compression_stub_});
   if (std::string token = token_.push_option(); !token.empty()) options.push_back(std::move(token));
   const auto [error, messages] = proto::format_push_reply(options);
   if (!error.empty()) return leave("the push list cannot be sent: " + error);
@@ -479,6 +495,8 @@ void ServerClient::leave(const std::string& reason) {
 
 void ServerClient::withdraw() {
   call_leaving_hooks();
+  const bool was_asked_about = last_kid_ > 0 && context_.notices != nullptr && context_.notices->decide();
+  if (was_asked_about) notify_leaving();
   if (state_ == State::connected) context_.data_plane.post(dataplane::RemovePeer{index_});
   if (addresses_) context_.addresses.release(*addresses_, index_);
   verification_.reset();

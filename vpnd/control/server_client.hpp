@@ -3,6 +3,8 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +16,7 @@
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/address_book.hpp"
 #include "vpnd/control/auth_token.hpp"
+#include "vpnd/control/client_notices.hpp"
 #include "vpnd/control/connect_hook.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/data_plane.hpp"
@@ -35,6 +38,7 @@ struct ServerContext {
   ServerHooks& hooks;
   PasswordVerifier* verifier;  ///< none: certificates decide alone
   const proto::CipherList& ciphers;
+  ClientNotices* notices = nullptr;         ///< none: there is no management interface
   const AuthTokenIssuer* tokens = nullptr;  ///< none: auth-gen-token is not set
   unsigned lanes = 1;                       ///< the most that a session over UDP gets: one per worker
 };
@@ -67,6 +71,9 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   /// Has these peer ids from now on. Only until on_authenticated() has returned.
   void settle(dataplane::PeerIndex first, unsigned lanes) noexcept;
   proto::SessionId remote_id() const noexcept { return remote_id_; }
+  /// How management clients know it (CID): never used again.
+  std::uint64_t number() const noexcept { return number_; }
+  void set_number(std::uint64_t number) noexcept { number_ = number; }
 
   /// Keys are agreed and the client has its addresses.
   bool connected() const noexcept { return state_ == State::connected; }
@@ -99,6 +106,13 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   /// Tells a connected client of changes to what it was pushed (PUSH_UPDATE), and follows a new `ifconfig`.
   /// Returns why it was not told, or nothing.
   std::string push_update(const std::vector<std::string>& options);
+  // ---- verdicts of management clients on a key (KID); false: there is no such question ----
+  /// `settings` are lines as of a client-config file; none of them needs to be there.
+  bool admit_by_management(std::uint32_t kid, std::string_view settings);
+  bool deny_by_management(std::uint32_t kid, std::string_view reason, std::string_view client_reason);
+  /// AUTH_PENDING and INFO_PRE; also false when that cannot be sent.
+  bool put_off_by_management(std::uint32_t kid, std::string_view extra, std::chrono::seconds timeout);
+
   /// Takes back what the client was given. Called by its owner, once.
   void withdraw();
 
@@ -119,6 +133,11 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
 
   void identify(const proto::AuthenticationRequest& request);
   void ask_verifier(const proto::AuthenticationRequest& request);
+  void ask_management(proto::KeyId key, host::ScriptEnvironment&& environment);
+  host::ScriptEnvironment environment_with_password(const proto::AuthenticationRequest& request) const;
+  std::chrono::seconds patience() const;
+  void notify_connection();
+  void notify_leaving();
   bool tell_pending(const PasswordVerifier::Pending& pending);
   void decide(proto::KeyId key, const PasswordVerifier::Decision& decision);
   std::string admit();
@@ -154,6 +173,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   dataplane::PeerIndex index_;
   unsigned lanes_ = 1;
   const proto::SessionId remote_id_;
+  std::uint64_t number_ = 0;
   State state_ = State::handshaking;
   bool key_accepted_ = true;
 
@@ -176,6 +196,8 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   bool welcomed_ = false;                                         // by client-connect
   std::vector<tunio::Prefix> learnt_;                             // that learn-address was told of
   std::size_t unlearnt_ = 0;                                      // that it has not answered for yet
+  std::map<std::uint32_t, proto::KeyId> open_keys_;  // by KID: management clients are asked about them
+  std::uint32_t last_kid_ = 0;
   ClientToken token_;
   bool push_requested_ = false;
   std::optional<proto::TimePoint> pushed_at_;

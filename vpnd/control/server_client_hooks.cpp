@@ -167,6 +167,8 @@ void ServerClient::take_challenge_response(std::string_view arguments) {
   host::ScriptEnvironment variables = environment();
   if (verification_) variables.set("auth_control_file", verification_->control_file());
   context_.hooks.challenge_answered(variables, arguments);
+  if (context_.notices != nullptr && context_.notices->decide())
+    context_.notices->answered_challenge(number_, last_kid_, arguments, environment());
 }
 
 // Of an address that a PUSH_UPDATE gave the client in the place of another.

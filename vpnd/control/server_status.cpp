@@ -28,7 +28,7 @@ host::ServerStatus Server::status() const {
     row.bytes_sent = traffic.bytes_sent;
     row.connected_since = client->connected_since();
     row.username = client->username();
-    row.client_id = client->index().value;
+    row.client_id = client->number();
     row.peer_id = client->index().value;
     row.cipher = client->cipher();
     const auto route = [&](const std::string& address) {
@@ -41,6 +41,40 @@ host::ServerStatus Server::status() const {
     status.clients.push_back(std::move(row));
   }
   return status;
+}
+
+std::optional<std::string> Server::status_text(unsigned version) const {
+  if (version == 0) version = options_.log.status_version;
+  if (version > 3) return std::nullopt;
+  return host::format_server_status(status(), static_cast<host::StatusVersion>(version));
+}
+
+ClientTable::Client Server::client(std::uint64_t number) const {
+  for (const auto& known : clients_.all())
+    if (known->number() == number) return known;
+  return nullptr;
+}
+
+void Server::dismiss(ServerClient& client, std::string_view message) {
+  if (!message.empty()) {
+    client.driver().session().send_message(message, now());
+    client.driver().pump();
+  }
+  remove(client, "ended by a management client");
+}
+
+void Server::report(management::State state, std::string_view detail) const {
+  if (management_ == nullptr) return;
+  management::StateDetails details{.text = std::string(detail),
+                                   .local_ipv4 = {},
+                                   .local_ipv6 = {},
+                                   .remote_address = {},
+                                   .remote_port = {}};
+  const auto& own = options_.tunnel.addresses;
+  const bool has_addresses = state == management::State::assign_ip || state == management::State::connected;
+  if (has_addresses && own.local) details.local_ipv4 = own.local->format();
+  if (has_addresses && own.local_ipv6) details.local_ipv6 = own.local_ipv6->address.format();
+  management_->report(state, details);
 }
 
 void Server::write_status() const {

@@ -41,6 +41,9 @@ class Tunnel {
   /// What hooks are told besides the tunnel itself: of the peer, on a client.
   void set_peer_variables(const host::ScriptEnvironment& variables) { peer_variables_ = variables; }
 
+  /// With its addresses and routes.
+  bool is_up() const noexcept { return plan_.has_value(); }
+
   /// What all hooks find: the process, and the tunnel while it is up.
   host::ScriptEnvironment variables() const;
 

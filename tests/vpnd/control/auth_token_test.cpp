@@ -89,7 +89,8 @@ TEST_F(AuthTokenTest, OfAnyOtherLengthIsNone) {
     EXPECT_EQ(issuer().check(text.substr(0, size), "alice", kStart).validity, Validity::invalid);
   }
   EXPECT_EQ(issuer().check(text + "AAAA", "alice", kStart).validity, Validity::invalid);
-  EXPECT_EQ(issuer().check("SESS_ID_AT_" + std::string(80, '='), "alice", kStart).validity, Validity::invalid);
+  EXPECT_EQ(issuer().check("SESS_ID_AT_" + std::string(80, '='), "alice", kStart).validity,
+            Validity::invalid);
 }
 
 TEST_F(AuthTokenTest, ExpiresAfterTwiceTheRenewal) {

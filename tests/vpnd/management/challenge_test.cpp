@@ -27,8 +27,8 @@ TEST(DynamicChallengeTest, NeedsNoFlagsAndNoState) {
 }
 
 TEST(DynamicChallengeTest, IsNoneIfAFieldIsMissingOrTheNameIsNotBase64) {
-  for (const char* text : {"", "CRV1", "CRV1:", "CRV1:R:", "CRV1:R:state:", "CRV1:R:state:Y3Ix", "CRV2:R:s:Y3Ix:q",
-                           "CRV1:R:s:???:q", "CRV1:R:s:ChsK:q"})
+  for (const char* text : {"", "CRV1", "CRV1:", "CRV1:R:", "CRV1:R:state:", "CRV1:R:state:Y3Ix",
+                           "CRV2:R:s:Y3Ix:q", "CRV1:R:s:???:q", "CRV1:R:s:ChsK:q"})
     EXPECT_FALSE(parse_dynamic_challenge(text)) << text;
 }
 

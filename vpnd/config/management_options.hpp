@@ -1,0 +1,35 @@
+// The management interface: where programs talk to the daemon while it runs, and what it asks them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vpnd/config/material.hpp"
+
+namespace vpnd::config {
+
+struct ManagementOptions {
+  std::optional<Location> where;  // of `management`; absent: there is no interface
+  std::string address;            // an IP address; the path of a unix socket if port is 0
+  std::uint16_t port = 0;
+  std::optional<Material> password_file;  // its first line
+  std::vector<std::string> echoes;        // echo, parameter: texts for such programs
+  bool connect = false;                   // management-client: we connect instead of listening
+  std::string client_user;                // of a unix socket's other end; empty: anybody who may open it
+  std::string client_group;
+  unsigned log_cache = 250;       // lines of the log that are kept for latecomers
+  bool hold = false;              // start, and every new start, waits for "hold release"
+  bool restart_on_leave = false;  // management-signal
+  bool forget_on_leave = false;   // management-forget-disconnect
+  bool query_passwords = false;   // ask there instead of at the terminal
+  bool query_remote = false;      // client: ask about each server before it is tried
+  bool query_proxy = false;       // client: ask for a proxy before each try
+  bool up_down = false;           // tell when the tunnel comes up and goes down
+  bool client_auth = false;       // server: ask about each client
+
+  bool enabled() const noexcept { return where.has_value(); }
+};
+
+}  // namespace vpnd::config
