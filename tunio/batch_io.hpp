@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -55,6 +56,13 @@ struct UdpArrival {
 /// size of the device's MTU, whatever ICMP messages have said; it arrives whole or not at all.
 /// `as_configured`: as UdpOptions::mtu_discovery has it.
 enum class Fragments : std::uint8_t { as_configured, forbidden };
+
+/// A datagram of `size` bytes to `to` that must not be cut, and is larger than the own device or a route
+/// takes (EMSGSIZE).
+struct UdpRefusal {
+  Endpoint to;
+  std::size_t size;
+};
 
 /// Names one TCP connection of one BatchIo. Not used again for another one before 65,536 connections later.
 struct StreamId {
@@ -133,6 +141,9 @@ class BatchIo {
 
   /// Bytes of runs queued here that the kernel has not taken.
   virtual std::size_t udp_backlog() const = 0;
+
+  /// The last of the refusals since it was asked before.
+  virtual std::optional<UdpRefusal> take_udp_refusal() = 0;
 
   /// Takes a connected TCP socket (or any stream socket); makes it non-blocking. May allocate.
   virtual StreamId add_stream(UniqueFd connection) = 0;

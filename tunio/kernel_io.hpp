@@ -17,6 +17,7 @@ class KernelIo : public BatchIo {
   void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
                 Fragments fragments) final;
   std::size_t udp_backlog() const final { return sender_.backlog(); }
+  std::optional<UdpRefusal> take_udp_refusal() final { return sender_.take_refusal(); }
   StreamId add_stream(UniqueFd connection) final;
   void close_stream(StreamId stream) final;
   void write_stream(StreamId stream, Buffer&& frames, std::size_t size) final;

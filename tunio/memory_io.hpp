@@ -3,7 +3,9 @@
 #include <atomic>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tunio/batch_io.hpp"
@@ -38,6 +40,8 @@ class MemoryIo final : public BatchIo {
   void stream_ends(StreamId stream, std::error_code reason);
   void tun_fails(std::error_code reason);
   void udp_fails(std::error_code reason);
+  /// Its next answer to take_udp_refusal().
+  void udp_refuses(const UdpRefusal& refusal) { refusal_ = refusal; }
 
   // The record: what was flushed so far. Take empties it.
   std::vector<WrittenPacket> take_written();
@@ -61,6 +65,7 @@ class MemoryIo final : public BatchIo {
                 Fragments fragments) override;
   /// The descriptor may be empty.
   std::size_t udp_backlog() const override;
+  std::optional<UdpRefusal> take_udp_refusal() override { return std::exchange(refusal_, std::nullopt); }
   StreamId add_stream(UniqueFd connection) override;
   void close_stream(StreamId stream) override;
   void write_stream(StreamId stream, Buffer&& frames, std::size_t size) override;
@@ -98,6 +103,7 @@ class MemoryIo final : public BatchIo {
   std::vector<WrittenPacket> queued_packets_, written_;
   std::vector<SentRun> queued_runs_, sent_;
   bool udp_stalled_ = false;
+  std::optional<UdpRefusal> refusal_;
   std::map<std::uint32_t, Stream> streams_;
   std::uint32_t next_stream_ = 1;
   IoCounters counters_;

@@ -237,7 +237,10 @@ void UdpSender::refuse(Run& run, int error) noexcept {
 void UdpSender::skip_refused(Run& run) noexcept {
   const std::size_t rest = run.size - run.sent;
   std::size_t datagrams = 1;
-  if (run.fragments == Fragments::forbidden) datagrams = std::max<std::size_t>(1, rest / run.segment_size);
+  if (run.fragments == Fragments::forbidden) {
+    datagrams = std::max<std::size_t>(1, rest / run.segment_size);
+    refusal_ = {run.to, std::min(run.segment_size, rest)};
+  }
   counters_.udp_send_oversized += datagrams;
   advance(run, std::min(datagrams * run.segment_size, rest));
 }

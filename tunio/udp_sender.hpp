@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "tunio/batch_io.hpp"
@@ -61,6 +62,9 @@ class UdpSender {
 
   bool segmentation() const noexcept { return segmentation_; }
 
+  /// What BatchIo::take_udp_refusal() returns.
+  std::optional<UdpRefusal> take_refusal() noexcept { return std::exchange(refusal_, std::nullopt); }
+
  private:
   struct Run {
     Endpoint to;
@@ -104,6 +108,7 @@ class UdpSender {
   FragmentRule rule_;
   std::optional<Endpoint> connected_;
   bool blocked_ = false;
+  std::optional<UdpRefusal> refusal_;
 
   std::vector<Run> runs_;  // a ring
   std::size_t first_ = 0;

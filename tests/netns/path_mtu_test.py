@@ -28,13 +28,14 @@ from support.pki import Pki
 from support.process import wait_until
 from support.programs import Program, find_program
 from support.runner import Case, CaseFailed, run_cases
-from support.traffic import Transfer, bulk_both_ways, ping
+from support.traffic import Host, Transfer, bulk_both_ways, lost_pings, ping
 from support.tunnel import TunnelOptions, open_tunnel_over
 
 EXIT_SKIPPED = 77
 BULK = 8_000_000
 PACE = 2_000_000  # bytes a second: enough for records of full size
 IP_AND_ICMP = 28
+MIN_IPV6_MTU = 1280
 
 # Before the kernel puts fragments together (priority -400).
 RULES = """
@@ -145,8 +146,19 @@ def run(lab: Lab, path: NarrowPath, pki: Pki, program: Program) -> str:
         ping(source.namespace, target.v4)
         whole = str(path.tun_mtu - IP_AND_ICMP)  # the MTU inside is what it was
         source.namespace.run("ping", "-q", "-n", "-c", "2", "-i", "0.1", "-W", "5", "-M", "do", "-s", whole, target.v4)
+    check_own_device_narrows(road, path, *ends)
     check(road.fragments() == 0, f"{road.fragments()} fragments were on the way")
     return ""
+
+
+def check_own_device_narrows(road: Road, path: NarrowPath, near: Host, far: Host) -> None:
+    """The kernel refuses what is too large by then, and says so: a datagram or two are lost, not seconds of them."""
+    for end in (road.server, road.client):
+        end.ip("link", "set", "lan", "mtu", str(path.mtu - 20 if path.family == 4 else MIN_IPV6_MTU))
+    whole = str(path.tun_mtu - IP_AND_ICMP)
+    report = near.namespace.run("ping", "-n", "-c", "12", "-i", "0.2", "-W", "5", "-M", "do", "-s", whole, far.v4)
+    _, lost = lost_pings(report)
+    check(lost <= 4, f"{lost} of 12 packets were lost after the own device had become narrower")
 
 
 def main() -> int:

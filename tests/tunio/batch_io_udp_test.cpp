@@ -360,6 +360,11 @@ TEST_P(BatchIoUdpTest, CutsOnlyWhatMayBeCutWhateverIsSentBetween) {
         for (const std::size_t size : {100, 1400, 1400, 200}) EXPECT_EQ(batch.receives().size(), size);
         EXPECT_TRUE(stock.has_nothing());
         EXPECT_TRUE(batch.has_nothing());
+        const auto refusal = io_->take_udp_refusal();
+        ASSERT_TRUE(refusal);
+        EXPECT_EQ(refusal->to, batch.endpoint());
+        EXPECT_EQ(refusal->size, 1800u) << "the last one";
+        EXPECT_FALSE(io_->take_udp_refusal());
       }
       EXPECT_EQ(io_->counters().udp_send_oversized, 6u);
       EXPECT_EQ(io_->counters().udp_send_errors, 0u);

@@ -153,6 +153,12 @@ TEST_F(UdpSenderTest, CountsASingleDatagramThatIsTooLarge) {
   EXPECT_EQ(sender_.count(), 0u);
 }
 
+TEST_F(UdpSenderTest, DoesNotTellOfADatagramThatMayBeCut) {
+  push(100, 100);
+  answers({-EMSGSIZE});
+  EXPECT_FALSE(sender_.take_refusal());
+}
+
 TEST_F(UdpSenderTest, DoesNotBelieveARouterAboutARunWithoutFragments) {
   push(3000, 1000, 1, Fragments::forbidden);
   answers({-EMSGSIZE});  // what an ICMP message left on the socket

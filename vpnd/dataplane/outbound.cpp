@@ -188,6 +188,15 @@ void Outbound::follow_path(Peer& peer) noexcept {
   probe_path(peer);
 }
 
+// Seldom enough to look at every peer; the lanes of one may share the address.
+void Outbound::path_refused(const tunio::UdpRefusal& refusal) noexcept {
+  peers_.for_each([&](Peer& peer) {
+    if (!peer.batch || !peer.batch->path || peer.link.endpoint != refusal.to) return;
+    peer.batch->path->too_big(refusal.size, now_);
+    probe_path(peer);
+  });
+}
+
 // The peer's open run if the payload fits it, else a new one.
 OutboundRun* Outbound::run_for(Peer& peer, std::size_t payload_size, DropReason& drop) noexcept {
   if (peer.run != nullptr && peer.run->takes(payload_size)) return peer.run;

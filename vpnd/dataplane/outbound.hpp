@@ -52,6 +52,8 @@ class Outbound {
   void probe_path(Peer& peer) noexcept;
   /// The peer is somewhere else: what was learned of the path is void.
   void follow_path(Peer& peer) noexcept;
+  /// The own device or a route has refused a datagram: the path to that address takes less.
+  void path_refused(const tunio::UdpRefusal& refusal) noexcept;
 
   /// What is sent from now on is sent at this time.
   void begin_turn(proto::TimePoint now) noexcept {

@@ -42,6 +42,7 @@ void Worker::Loop::turn() {
 
   outbound_.begin_turn(now_);
   if (worker_.commands_waiting_.load(std::memory_order_acquire)) take_commands();
+  if (const auto refusal = io_->take_udp_refusal()) outbound_.path_refused(*refusal);
   inbound_.receive(arrivals.udp, now_);
   inbound_.receive(arrivals.streams, now_);
   take_handed_over();

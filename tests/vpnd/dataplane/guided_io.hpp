@@ -79,6 +79,7 @@ class GuidedIo final : public tunio::BatchIo {
     stage_.memory_.send_udp(to, std::move(run), size, segment_size, fragments);
   }
   std::size_t udp_backlog() const override { return stage_.memory_.udp_backlog(); }
+  std::optional<tunio::UdpRefusal> take_udp_refusal() override { return stage_.memory_.take_udp_refusal(); }
   tunio::StreamId add_stream(tunio::UniqueFd connection) override {
     return stage_.memory_.add_stream(std::move(connection));
   }

@@ -162,6 +162,19 @@ TEST_F(PathMtuTest, GoesDownWhenThePathBecomesNarrowAndUpAgain) {
   EXPECT_EQ(client_datagram(), kEthernet);
 }
 
+TEST_F(PathMtuTest, GoesDownAtOnceWhenTheOwnDeviceRefuses) {
+  begin();
+  network_settles();
+  path_takes = 1400 - 28;
+  client.outbound.begin_turn(client.now);
+  client.outbound.path_refused({kBobAt, kEthernet});
+  EXPECT_EQ(client_datagram(), kEthernet) << "it was for somebody else";
+  client.outbound.path_refused({kServerAt, kEthernet});
+  EXPECT_EQ(client_datagram(), kBase);
+  client.turn();
+  EXPECT_TRUE(carries_large_packet());
+}
+
 TEST_F(PathMtuTest, CarriesLargePacketsOverTheSmallestPath) {
   path_takes = 548;
   begin();

@@ -106,6 +106,7 @@ class FixedIo final : public tunio::BatchIo {
     runs_.at(sent_++) = {std::move(run), size, segment_size};
   }
   std::size_t udp_backlog() const override { return 0; }
+  std::optional<tunio::UdpRefusal> take_udp_refusal() override { return std::nullopt; }
   tunio::StreamId add_stream(tunio::UniqueFd) override { return {}; }
   void close_stream(tunio::StreamId) override {}
   void write_stream(tunio::StreamId, tunio::Buffer&&, std::size_t) override {}
