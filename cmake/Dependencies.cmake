@@ -5,6 +5,16 @@ find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(spdlog REQUIRED)
+
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES fmt::fmt)
+set(CMAKE_REQUIRED_INCLUDES ${CMAKE_SOURCE_DIR})
+check_cxx_source_compiles("
+  #include \"cmake/fmt_once.hpp\"
+  int main(int argc, char**) { return static_cast<int>(fmt::format(\"{}\", argc).size()); }" VPND_FMT_ONCE)
+unset(CMAKE_REQUIRED_LIBRARIES)
+unset(CMAKE_REQUIRED_INCLUDES)
+
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(libnl_route REQUIRED IMPORTED_TARGET libnl-route-3.0)
 pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)
