@@ -1,4 +1,4 @@
-vpnd_test(proto_codec_test
+vpnd_test(proto_codec_test ONE_BY_ONE
   SOURCES
     batch_negotiation_test.cpp
     cipher_negotiation_test.cpp

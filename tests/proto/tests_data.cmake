@@ -1,4 +1,4 @@
-vpnd_test(proto_data_test
+vpnd_test(proto_data_test ONE_BY_ONE
   SOURCES
     batch_blocks_test.cpp
     batch_channel_test.cpp

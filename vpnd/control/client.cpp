@@ -18,7 +18,6 @@ namespace vpnd::control {
 
 namespace {
 
-constexpr dataplane::PeerIndex kServer{0};
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::seconds kFirstPushRequest{1};
 constexpr std::chrono::milliseconds kGoodbye{300};  // how long the last packets may take on their way out

@@ -69,6 +69,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
  private:
   enum class Next : std::uint8_t { same_remote, next_remote };
+  static constexpr dataplane::PeerIndex kServer{0};
 
   // ---- finding a server (client_connect.cpp) ----
   void connect_after(std::chrono::seconds wait);

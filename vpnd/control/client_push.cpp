@@ -20,7 +20,6 @@ namespace vpnd::control {
 
 namespace {
 
-constexpr dataplane::PeerIndex kServer{0};
 constexpr std::chrono::seconds kPushRequestInterval{5};
 // A client's ping-restart until something is configured or pushed.
 constexpr std::chrono::seconds kDefaultSilence{120};
