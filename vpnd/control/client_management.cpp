@@ -36,10 +36,11 @@ void Client::report_failed_authentication(std::string_view reason) const {
 
 void Client::report_tunnel(bool up) const {
   if (management_ == nullptr || !management_->options().up_down) return;
-  std::vector<std::string> environment;
-  for (const auto& [name, value] : tunnel_->variables().variables())
-    environment.push_back(fmt::format("{}={}", name, value));
-  management_->notify(up ? ">UPDOWN:UP" : ">UPDOWN:DOWN", "UPDOWN", environment);
+  const auto environment = tunnel_->variables();
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : environment.variables())
+    lines.push_back(fmt::format("{}={}", name, value));
+  management_->notify(up ? ">UPDOWN:UP" : ">UPDOWN:DOWN", "UPDOWN", lines);
 }
 
 bool Client::send_challenge_response(std::string_view response) {
