@@ -249,6 +249,9 @@ unsigned Client::open_lanes() {
 // again.
 void Client::set_up_tunnel(Tunnel::Done done) {
   const TunnelPlan plan = tunnel_plan();
+  const auto text = [](const auto& address) { return address ? address->format() : std::string("none"); };
+  spdlog::info("{}: address {}, IPv6 {}, mtu {}", tunnel_->device().name(), text(plan.addresses.local),
+               plan.addresses.local_ipv6 ? plan.addresses.local_ipv6->format() : "none", plan.mtu);
   report(management::State::assign_ip);
   const bool routes = !plan.routing.routes.empty() || !plan.routing.routes_ipv6.empty();
   if (routes || plan.routing.redirect_gateway.enabled) report(management::State::add_routes);
@@ -261,9 +264,6 @@ void Client::set_up_tunnel(Tunnel::Done done) {
       if (current()) done(failure);
     });
   });
-  const auto text = [](const auto& address) { return address ? address->format() : std::string("none"); };
-  spdlog::info("{}: address {}, IPv6 {}, mtu {}", tunnel_->device().name(), text(plan.addresses.local),
-               plan.addresses.local_ipv6 ? plan.addresses.local_ipv6->format() : "none", plan.mtu);
 }
 
 void Client::set_up_peer() {
