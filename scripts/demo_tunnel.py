@@ -28,7 +28,7 @@ from support.traffic import Host, bulk_both_ways, ping
 
 # What the programs say about themselves.
 HANDSHAKE = r"(TLSv1\.\d, cipher [\w. -]+)"
-CIPHER = r"Data [Cc]hannel: cipher '?([A-Z0-9-]+)"
+CIPHER = r"Data [Cc]hannel: (?:[\w ]+, )?cipher '?([A-Z0-9-]+)"
 DATA_PATH = r"data path: (.*)"
 
 BULK_BYTES = 32 << 20
