@@ -11,7 +11,11 @@ set(CMAKE_REQUIRED_LIBRARIES fmt::fmt)
 set(CMAKE_REQUIRED_INCLUDES ${CMAKE_SOURCE_DIR})
 check_cxx_source_compiles("
   #include \"cmake/fmt_once.hpp\"
-  int main(int argc, char**) { return static_cast<int>(fmt::format(\"{}\", argc).size()); }" VPND_FMT_ONCE)
+  int main(int argc, char**) {
+    fmt::memory_buffer text;
+    fmt::vformat_to(fmt::appender(text), \"{}\", fmt::make_format_args(argc));
+    return static_cast<int>(text.size());
+  }" VPND_FMT_ONCE)
 unset(CMAKE_REQUIRED_LIBRARIES)
 unset(CMAKE_REQUIRED_INCLUDES)
 

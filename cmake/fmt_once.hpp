@@ -1,5 +1,6 @@
 // fmt 9 instantiates the whole of its formatting in every source that formats, though its library exports it: a third of the
-// time that such a source takes to compile. Precompiled where Dependencies.cmake has found that it links (VPND_FMT_ONCE).
+// time that such a source takes to compile. Precompiled where Dependencies.cmake has found that it links (VPND_FMT_ONCE): clang
+// 14 has another name for it than g++, which made the library.
 
 #pragma once
 
