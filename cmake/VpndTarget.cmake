@@ -14,7 +14,8 @@ if(VPND_SANITIZE)
                                               -fno-sanitize-recover=all)
   target_link_options(vpnd_flags INTERFACE -fsanitize=${VPND_SANITIZE})
   if(VPND_SANITIZE MATCHES undefined)
-    # AddressSanitizer sees these as well, with or without a cast; they take a third of the time of a build.
+    # A null or too small object ends in a report of AddressSanitizer as well, and nothing is cast down a hierarchy here. An
+    # eighth of the time that server.cpp takes to compile (g++ 12: 33 s, 29 s without).
     target_compile_options(vpnd_flags INTERFACE -fno-sanitize=null,vptr,object-size)
   endif()
 endif()
