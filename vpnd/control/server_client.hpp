@@ -167,6 +167,7 @@ class ServerClient final : public SessionOwner, public std::enable_shared_from_t
   void call_move_hooks(const tunio::IpAddress& from, const tunio::IpAddress& to);
   void call_leaving_hooks();
   host::ScriptEnvironment environment() const;
+  host::ScriptEnvironment environment_at_leaving() const;
 
   const ServerContext& context_;
   ServerClientOwner& owner_;

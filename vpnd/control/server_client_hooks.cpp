@@ -20,10 +20,6 @@ namespace {
 // So much longer than a hook may take waits the session for its word.
 constexpr std::chrono::seconds kHookMargin{5};
 
-std::int64_t unix_time() {
-  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-}
-
 void add_time(host::ScriptEnvironment& environment, std::int64_t moment) {
   environment.set("time_unix", std::to_string(moment));
   environment.set("time_ascii",
@@ -88,7 +84,7 @@ void ServerClient::handle(proto::CertificateRequest&& request) {
 }
 
 void ServerClient::ask_connect_hook(proto::KeyId key) {
-  admitted_at_ = unix_time();
+  admitted_at_ = now().unix_seconds;
   ConnectHook* const hook = context_.hooks.connect();
   if (hook == nullptr) return learn_addresses(key);
   const auto patience = context_.options.tls.handshake_window;
@@ -190,11 +186,16 @@ void ServerClient::call_leaving_hooks() {
     learnt_.clear();
   }
   if (!welcomed_ && state_ != State::connected) return;
-  host::ScriptEnvironment variables = environment();
-  variables.set("bytes_received", std::to_string(traffic().bytes_received));
-  variables.set("bytes_sent", std::to_string(traffic().bytes_sent));
-  variables.set("time_duration", std::to_string(unix_time() - admitted_at_));
-  context_.hooks.client_left(variables);
+  context_.hooks.client_left(environment_at_leaving());
+}
+
+host::ScriptEnvironment ServerClient::environment_at_leaving() const {
+  host::ScriptEnvironment known = environment();
+  const TrafficTotals passed = traffic();
+  known.set("bytes_received", std::to_string(passed.bytes_received));
+  known.set("bytes_sent", std::to_string(passed.bytes_sent));
+  if (admitted_at_ > 0) known.set("time_duration", std::to_string(now().unix_seconds - admitted_at_));
+  return known;
 }
 
 }  // namespace vpnd::control

@@ -16,10 +16,6 @@ namespace {
 // What stock leaves for it in a control message.
 constexpr std::size_t kLongestExtra = 1024;
 
-std::int64_t unix_now() {
-  return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-}
-
 }  // namespace
 
 host::ScriptEnvironment ServerClient::environment_with_password(
@@ -90,12 +86,7 @@ void ServerClient::notify_connection() {
 }
 
 void ServerClient::notify_leaving() {
-  host::ScriptEnvironment known = environment();
-  const TrafficTotals passed = traffic();
-  known.set("bytes_received", std::to_string(passed.bytes_received));
-  known.set("bytes_sent", std::to_string(passed.bytes_sent));
-  if (connected_since_ > 0) known.set("time_duration", std::to_string(unix_now() - connected_since_));
-  context_.notices->left(number_, known);
+  context_.notices->left(number_, environment_at_leaving());
 }
 
 }  // namespace vpnd::control
