@@ -13,6 +13,7 @@
 #include "crypto/certificate.hpp"
 #include "crypto/openssl_error.hpp"
 #include "crypto/openssl_ptr.hpp"
+#include "crypto/x509_facts.hpp"
 
 namespace vpnd::crypto {
 
@@ -33,17 +34,6 @@ std::string digest_text(std::span<const std::byte> der, const EVP_MD* algorithm)
   unsigned int size = 0;
   must_succeed(EVP_Digest(der.data(), der.size(), bytes.data(), &size, algorithm, nullptr) == 1);
   return fmt::format("{:02x}", fmt::join(bytes.begin(), bytes.begin() + size, ":"));
-}
-
-std::string text_of_string(const ASN1_STRING* value) {
-  unsigned char* text = nullptr;
-  const int size = ASN1_STRING_to_UTF8(&text, value);
-  if (size < 0) {
-    drop_openssl_errors();
-    return {};
-  }
-  const OpenSslMemory<unsigned char> owner(text);
-  return sanitise_name({reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)});
 }
 
 std::string text_of_bio(const BioPtr& bio) {
@@ -82,7 +72,7 @@ std::vector<std::pair<std::string, std::string>> subject_fields(std::span<const 
     const X509_NAME_ENTRY* const entry = X509_NAME_get_entry(subject, i);
     const int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
     if (nid == NID_undef) continue;
-    fields.emplace_back(OBJ_nid2sn(nid), text_of_string(X509_NAME_ENTRY_get_data(entry)));
+    fields.emplace_back(OBJ_nid2sn(nid), text_of(X509_NAME_ENTRY_get_data(entry)));
   }
   return fields;
 }
@@ -101,7 +91,7 @@ std::optional<std::string> tracked_field(std::span<const std::byte> der, const s
   if (nid == NID_undef) return std::nullopt;
   const X509_NAME* const subject = X509_get_subject_name(certificate.get());
   const int index = X509_NAME_get_index_by_NID(subject, nid, -1);
-  if (index >= 0) return text_of_string(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
+  if (index >= 0) return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
   return extension_text(certificate.get(), nid);
 }
 

@@ -10,9 +10,8 @@
 #include "crypto/openssl_error.hpp"
 
 namespace vpnd::crypto {
-namespace {
 
-std::string utf8(const ASN1_STRING* value) {
+std::string text_of(const ASN1_STRING* value) {
   unsigned char* text = nullptr;
   const int size = ASN1_STRING_to_UTF8(&text, value);
   if (size < 0) {
@@ -20,8 +19,10 @@ std::string utf8(const ASN1_STRING* value) {
     return {};
   }
   const OpenSslMemory<unsigned char> owner(text);
-  return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
+  return sanitise_name({reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)});
 }
+
+namespace {
 
 // The last attribute of this kind, as OpenVPN takes it. A NUL inside becomes '_' like any control character,
 // so "admin\0.evil" never reads as "admin".
@@ -29,7 +30,7 @@ std::string attribute_of(const X509_NAME* subject, int nid) {
   int last = -1;
   for (int i = -1; (i = X509_NAME_get_index_by_NID(subject, nid, i)) >= 0;) last = i;
   if (last < 0) return {};
-  return sanitise_name(utf8(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last))));
+  return text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
 }
 
 // The first e-mail address of an extension with alternative names.
@@ -38,7 +39,7 @@ std::string email_of(X509* certificate, int nid) {
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, nid, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
-    if (name->type == GEN_EMAIL) return sanitise_name(utf8(name->d.rfc822Name));
+    if (name->type == GEN_EMAIL) return text_of(name->d.rfc822Name);
   }
   return {};
 }

@@ -16,6 +16,8 @@ namespace vpnd::crypto {
 
 // `fields` name what common_name is made of, see NameFields; empty: the CN.
 [[nodiscard]] CertificateFacts describe(X509* certificate, const NameFields& fields = {});
+// In UTF-8, sanitised; empty if it cannot be read.
+[[nodiscard]] std::string text_of(const ASN1_STRING* value);
 // OpenVPN's form, sanitised: "C=KG, O=Example, CN=client-1".
 [[nodiscard]] std::string name_text(const X509_NAME* name);
 // The epoch if the time cannot be read: a certificate like that counts as ended.
