@@ -57,6 +57,15 @@ struct UdpArrival {
 /// `as_configured`: as UdpOptions::mtu_discovery has it.
 enum class Fragments : std::uint8_t { as_configured, forbidden };
 
+/// What the IP header of a datagram says beside its addresses.
+struct DatagramHeader {
+  DatagramHeader(Fragments may_be_cut, std::uint8_t octet = 0) noexcept
+      : fragments(may_be_cut), traffic_class(octet) {}
+
+  Fragments fragments;
+  std::uint8_t traffic_class;  // IPv4's type of service, IPv6's traffic class (RFC 2474); 0: the socket's
+};
+
 /// A datagram of `size` bytes to `to` that must not be cut, and is larger than the own device or a route
 /// takes (EMSGSIZE).
 struct UdpRefusal {
@@ -137,7 +146,7 @@ class BatchIo {
   /// with flush(), or when the socket has room again; dropped and counted when the bounded queue is full.
   /// Order is kept per socket.
   virtual void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-                        Fragments fragments) = 0;
+                        DatagramHeader header) = 0;
 
   /// Bytes of runs queued here that the kernel has not taken.
   virtual std::size_t udp_backlog() const = 0;

@@ -13,7 +13,8 @@
 
 namespace vpnd::tunio {
 
-/// The IP address and port of one end of a UDP or TCP conversation.
+/// The IP address and port of the other end of a UDP or TCP conversation, and where it matters the address of
+/// ours that the conversation is held with.
 /// An IPv4 address mapped into IPv6 (::ffff:a.b.c.d) is turned into plain IPv4 on the way in, so that one
 /// peer has one Endpoint whichever socket it was seen on. A value type without allocation: cheap to copy,
 /// compare and hash.
@@ -23,7 +24,7 @@ class Endpoint {
   constexpr Endpoint() = default;
   /// `scope`: interface index, for link-local IPv6 addresses only.
   Endpoint(const IpAddress& address, std::uint16_t port, std::uint32_t scope = 0) noexcept
-      : address_(address.without_v4_mapping()), scope_(address_.is_v6() ? scope : 0), port_(port) {}
+      : address_(address.without_v4_mapping()), port_(port), scope_(address_.is_v6() ? scope : 0) {}
 
   /// Nothing if the family is neither AF_INET nor AF_INET6 or `size` is too small for it.
   static std::optional<Endpoint> from_sockaddr(const sockaddr* address, socklen_t size) noexcept;
@@ -36,9 +37,18 @@ class Endpoint {
   /// Returns the length, or 0 when such a socket cannot reach this endpoint (IPv6 from an AF_INET socket).
   socklen_t to_sockaddr(int socket_family, sockaddr_storage& out) const noexcept;
 
+  /// The same end, met at this address of ours: what is sent to it leaves with that as its source
+  /// (UdpOptions::note_local_address). Unspecified: the kernel chooses.
+  Endpoint met_at(const IpAddress& local) const noexcept {
+    Endpoint endpoint = *this;
+    endpoint.local_ = local.without_v4_mapping();
+    return endpoint;
+  }
+
   const IpAddress& address() const noexcept { return address_; }
   std::uint16_t port() const noexcept { return port_; }    // host order
   std::uint32_t scope() const noexcept { return scope_; }  // 0: none
+  const IpAddress& local() const noexcept { return local_; }
   int family() const noexcept { return address_.is_v4() ? AF_INET : AF_INET6; }
 
   /// "1.2.3.4:5678", "[2001:db8::1]:5678", "[fe80::1%2]:5678".
@@ -48,8 +58,9 @@ class Endpoint {
 
  private:
   IpAddress address_;
+  IpAddress local_;
+  std::uint16_t port_ = 0;  // here it fills a gap
   std::uint32_t scope_ = 0;
-  std::uint16_t port_ = 0;
 };
 
 }  // namespace vpnd::tunio

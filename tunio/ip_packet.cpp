@@ -52,6 +52,11 @@ IpAddress IpPacket::address_at(std::size_t offset) const noexcept {
                  : IpAddress::v6(std::span<const std::byte, 16>(&bytes_[offset], 16));
 }
 
+std::uint8_t IpPacket::traffic_class() const noexcept {
+  if (is_v4()) return std::to_integer<std::uint8_t>(bytes_[1]);
+  return static_cast<std::uint8_t>(load_be16(bytes_.data()) >> 4);  // the octet lies across the first two
+}
+
 bool IpPacket::read_v4() noexcept {
   const std::size_t header_size = std::to_integer<std::size_t>(bytes_[0] & std::byte{0x0f}) * 4;
   if (header_size < kIpv4HeaderSize || header_size > bytes_.size()) return false;

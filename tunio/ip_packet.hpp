@@ -43,6 +43,9 @@ class IpPacket {
   IpAddress source() const noexcept { return address_at(is_v4() ? 12 : 8); }
   IpAddress destination() const noexcept { return address_at(is_v4() ? 16 : 24); }
 
+  // Differentiated services code point in the upper six bits, ECN in the lower two (RFC 2474, RFC 3168).
+  std::uint8_t traffic_class() const noexcept;
+
   // Of what stands at transport_offset(); of an IPv6 fragment or broken chain, what its last readable header
   // names.
   std::uint8_t protocol() const noexcept { return protocol_; }

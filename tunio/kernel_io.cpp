@@ -123,8 +123,8 @@ void KernelIo::write_frames(ArrivalLists& lists) {
 }
 
 void KernelIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-                        Fragments fragments) {
-  sender_.push(to, std::move(run), size, segment_size, fragments);
+                        DatagramHeader header) {
+  sender_.push(to, std::move(run), size, segment_size, header);
 }
 
 StreamId KernelIo::add_stream(UniqueFd connection) {

@@ -15,7 +15,7 @@ class KernelIo : public BatchIo {
   const Arrivals& wait(std::chrono::nanoseconds timeout) final;
   void write_tun(std::span<const TunWrite> writes) final;
   void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-                Fragments fragments) final;
+                DatagramHeader header) final;
   std::size_t udp_backlog() const final { return sender_.backlog(); }
   std::optional<UdpRefusal> take_udp_refusal() final { return sender_.take_refusal(); }
   StreamId add_stream(UniqueFd connection) final;

@@ -112,10 +112,10 @@ void MemoryIo::write_tun(std::span<const TunWrite> writes) {
 }
 
 void MemoryIo::send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-                        Fragments fragments) {
+                        DatagramHeader header) {
   const Buffer taken = std::move(run);
   const auto bytes = taken.bytes().first(size);
-  queued_runs_.push_back({to, Bytes(bytes.begin(), bytes.end()), segment_size, fragments});
+  queued_runs_.push_back({to, Bytes(bytes.begin(), bytes.end()), segment_size, header});
   ++counters_.udp_runs_sent;
   counters_.udp_datagrams_sent += (size + segment_size - 1) / segment_size;
   counters_.udp_bytes_sent += size;

@@ -27,7 +27,7 @@ class MemoryIo final : public BatchIo {
     Endpoint to;
     Bytes bytes;
     std::size_t segment_size;
-    Fragments fragments;
+    DatagramHeader header;
     /// The run cut into its datagrams.
     std::vector<Bytes> datagrams() const;
   };
@@ -62,7 +62,7 @@ class MemoryIo final : public BatchIo {
   const Arrivals& wait(std::chrono::nanoseconds timeout) override;
   void write_tun(std::span<const TunWrite> writes) override;
   void send_udp(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-                Fragments fragments) override;
+                DatagramHeader header) override;
   /// The descriptor may be empty.
   std::size_t udp_backlog() const override;
   std::optional<UdpRefusal> take_udp_refusal() override { return std::exchange(refusal_, std::nullopt); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <optional>
@@ -9,8 +10,8 @@
 
 namespace vpnd::tunio {
 
-/// Room for the one control message asked for, the GRO size (an int).
-inline constexpr std::size_t kUdpControlSize = CMSG_SPACE(sizeof(int));
+/// Room for the control messages asked for: the GRO size (an int), and the address of ours that was sent to.
+inline constexpr std::size_t kUdpControlSize = CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo));
 
 /// Turns what one recvmsg returned into an arrival, or counts why not. Everything is checked: `message` says
 /// where name and control messages lie and how long they are, and has the flags; `payload` is what was

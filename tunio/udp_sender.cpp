@@ -17,15 +17,42 @@ constexpr std::size_t kBatch = 64;
 /// After so many runs that went plain to a destination, its path is tried again: routes and path MTUs change.
 constexpr std::uint32_t kRunsBeforeRetry = 4096;
 
-void add_segment_size(UdpMessage& message, std::size_t segment_size) noexcept {
-  const auto value = static_cast<std::uint16_t>(segment_size);
+template <typename Value>
+void add_control(UdpMessage& message, int level, int type, const Value& value) noexcept {
+  cmsghdr control{};
+  control.cmsg_level = level;
+  control.cmsg_type = type;
+  control.cmsg_len = CMSG_LEN(sizeof value);
+  std::byte* const place = message.control.data() + message.header.msg_controllen;
+  std::memset(place, 0, CMSG_SPACE(sizeof value));
+  std::memcpy(place, &control, sizeof control);
+  std::memcpy(place + CMSG_LEN(0), &value, sizeof value);
   message.header.msg_control = message.control.data();
-  message.header.msg_controllen = message.control.size();
-  cmsghdr* const control = CMSG_FIRSTHDR(&message.header);
-  control->cmsg_level = IPPROTO_UDP;
-  control->cmsg_type = UDP_SEGMENT;
-  control->cmsg_len = CMSG_LEN(sizeof value);
-  std::memcpy(CMSG_DATA(control), &value, sizeof value);
+  message.header.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+void add_traffic_class(UdpMessage& message, const Endpoint& to, std::uint8_t octet) noexcept {
+  const int value = octet;
+  if (to.family() == AF_INET) return add_control(message, IPPROTO_IP, IP_TOS, value);
+  add_control(message, IPPROTO_IPV6, IPV6_TCLASS, value);
+}
+
+// The interface is the routing's choice, but for a link-local address, which means nothing without one.
+void add_source(UdpMessage& message, const Endpoint& to, int family) noexcept {
+  const IpAddress& source = to.local();
+  if (family == AF_INET) {
+    in_pktinfo info{};
+    info.ipi_spec_dst.s_addr = htonl(source.v4_value());
+    return add_control(message, IPPROTO_IP, IP_PKTINFO, info);
+  }
+  sockaddr_storage address;  // writes an IPv4 address as such a socket wants it
+  Endpoint(source, 0).to_sockaddr(AF_INET6, address);
+  sockaddr_in6 v6;
+  std::memcpy(&v6, &address, sizeof v6);
+  in6_pktinfo info{};
+  info.ipi6_addr = v6.sin6_addr;
+  info.ipi6_ifindex = source.is_link_local() ? to.scope() : 0;
+  add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
 }
 
 }  // namespace
@@ -61,7 +88,7 @@ void UdpSender::set_socket(int fd) {
 }
 
 void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-                     Fragments fragments) {
+                     DatagramHeader header) {
   assert(size > 0 && size <= kMaxRunBytes && segment_size > 0 && segment_size <= size);
   assert((size + segment_size - 1) / segment_size <= kMaxSegmentsPerRun);
   Buffer taken = std::move(run);  // gives itself back where this returns early
@@ -79,7 +106,7 @@ void UdpSender::push(const Endpoint& to, Buffer&& run, std::size_t size, std::si
   slot.buffer = std::move(taken);
   slot.size = size;
   slot.segment_size = segment_size;
-  slot.fragments = fragments;
+  slot.header = header;
   slot.sent = 0;
   slot.plain = goes_plain(to, size, segment_size);
   slot.retried = false;
@@ -112,7 +139,10 @@ void UdpSender::fill(UdpMessage& message, const Run& run, std::size_t offset,
     message.header.msg_name = &message.name;
     message.header.msg_namelen = run.to.to_sockaddr(family_, message.name);
   }
-  if (size > run.segment_size) add_segment_size(message, run.segment_size);
+  if (size > run.segment_size)
+    add_control(message, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(run.segment_size));
+  if (run.header.traffic_class != 0) add_traffic_class(message, run.to, run.header.traffic_class);
+  if (!run.to.local().is_unspecified()) add_source(message, run.to, family_);
 }
 
 bool UdpSender::single_messages() const noexcept {
@@ -121,7 +151,7 @@ bool UdpSender::single_messages() const noexcept {
     const Run& run = at(i);
     if (run.done) continue;
     if (first == nullptr) first = &run;
-    if (run.plain || run.fragments != first->fragments) return false;
+    if (run.plain || run.header.fragments != first->header.fragments) return false;
   }
   return true;
 }
@@ -129,7 +159,7 @@ bool UdpSender::single_messages() const noexcept {
 msghdr* UdpSender::begin(std::size_t index) noexcept {
   Run& run = at(index);
   if (run.done) return nullptr;
-  rule_.apply(run.fragments, run.to.family());
+  rule_.apply(run.header.fragments, run.to.family());
   fill(run.message, run, 0, run.size);
   return &run.message.header;
 }
@@ -171,8 +201,8 @@ std::size_t UdpSender::gather_batch() noexcept {
   for (std::size_t i = 0; i < count_ && messages < kBatch; ++i) {
     Run& run = at(i);
     if (run.done) continue;
-    if (messages > 0 && run.fragments != batch_owners_[0]->fragments) break;
-    rule_.apply(run.fragments, run.to.family());
+    if (messages > 0 && run.header.fragments != batch_owners_[0]->header.fragments) break;
+    rule_.apply(run.header.fragments, run.to.family());
     std::size_t offset = run.sent;
     while (offset < run.size && messages < kBatch) {
       const std::size_t size = run.plain ? std::min(run.segment_size, run.size - offset) : run.size;
@@ -218,7 +248,7 @@ void UdpSender::refuse(Run& run, int error) noexcept {
     case EMSGSIZE:
       // The same, of a router that took no larger one, though the rule for this one is not to believe it
       // (__udp4_lib_err in net/ipv4/udp.c); else the device's own refusal, which is repeated.
-      if (run.fragments == Fragments::forbidden && !std::exchange(run.retried, true)) return;
+      if (run.header.fragments == Fragments::forbidden && !std::exchange(run.retried, true)) return;
       break;
     default:
       break;
@@ -237,7 +267,7 @@ void UdpSender::refuse(Run& run, int error) noexcept {
 void UdpSender::skip_refused(Run& run) noexcept {
   const std::size_t rest = run.size - run.sent;
   std::size_t datagrams = 1;
-  if (run.fragments == Fragments::forbidden) {
+  if (run.header.fragments == Fragments::forbidden) {
     datagrams = std::max<std::size_t>(1, rest / run.segment_size);
     refusal_ = {run.to, std::min(run.segment_size, rest)};
   }
@@ -252,7 +282,7 @@ void UdpSender::refuse_run(Run& run, int error) noexcept {
   ++counters_.gso_fallbacks;
   run.plain = true;
   if (error != EIO) {
-    if (run.fragments == Fragments::as_configured) limit_of(run.to) = {run.to, run.segment_size, 0};
+    if (run.header.fragments == Fragments::as_configured) limit_of(run.to) = {run.to, run.segment_size, 0};
     return;
   }
   segmentation_ = false;

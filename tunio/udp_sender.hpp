@@ -20,7 +20,9 @@ struct UdpMessage {
   msghdr header{};
   iovec piece{};
   sockaddr_storage name;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control;
+  /// Room for the size of segments, the traffic class and our own address.
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t)) + CMSG_SPACE(sizeof(int)) +
+                                             CMSG_SPACE(sizeof(in6_pktinfo))> control;
 };
 
 /// What both engines know about sending runs: the queue, what a refusal means, and how a run goes out
@@ -35,7 +37,7 @@ class UdpSender {
   void set_socket(int fd);
 
   void push(const Endpoint& to, Buffer&& run, std::size_t size, std::size_t segment_size,
-            Fragments fragments);
+            DatagramHeader header);
 
   bool has_work() const noexcept { return count_ > 0 && !blocked_; }
   /// Bytes pushed that were neither sent nor given up.
@@ -71,7 +73,7 @@ class UdpSender {
     Buffer buffer;
     std::size_t size = 0;
     std::size_t segment_size = 0;
-    Fragments fragments = Fragments::as_configured;
+    DatagramHeader header{Fragments::as_configured};
     std::size_t sent = 0;  // bytes gone, when it goes datagram by datagram
     bool plain = false;    // datagram by datagram
     bool retried = false;

@@ -36,6 +36,15 @@ void set_mtu_discovery(const UniqueFd& socket, MtuDiscovery mode) {
   }
 }
 
+// An IPv6 socket tells it of IPv4, too, as a mapped address.
+void note_local_address(const UniqueFd& socket) {
+  if (socket_family(socket.get()) == AF_INET6) {
+    set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "set IPV6_RECVPKTINFO");
+  } else {
+    set_option(socket, IPPROTO_IP, IP_PKTINFO, 1, "set IP_PKTINFO");
+  }
+}
+
 void connect_socket(const UniqueFd& socket, const Endpoint& remote) {
   sockaddr_storage address{};
   const socklen_t size = remote.to_sockaddr(socket_family(socket.get()), address);
@@ -65,6 +74,7 @@ UniqueFd open_udp_socket(const UdpOptions& options) {
     ::setsockopt(socket.get(), IPPROTO_UDP, UDP_GRO, &on,
                  sizeof on);  // Linux < 5.0: one datagram per receive
   }
+  if (options.note_local_address) note_local_address(socket);
   bind_socket(socket, options);
   if (options.remote) connect_socket(socket, *options.remote);
   return socket;

@@ -33,7 +33,8 @@ struct UdpOptions : SocketOptions {
   bool reuse_port = false;  // join those who have the address (udp_group.hpp)
   bool gro = true;          // runs of datagrams in one receive; quietly without where the kernel has none
   MtuDiscovery mtu_discovery = MtuDiscovery::system_default;
-  std::optional<Endpoint> remote;  // connect(): a client that hears only its server
+  bool note_local_address = false;  // arrivals say which address of ours they came to (Endpoint::met_at)
+  std::optional<Endpoint> remote;   // connect(): a client that hears only its server
 };
 
 /// A non-blocking UDP socket, bound as asked. Throws std::system_error whose text says which step failed.

@@ -45,6 +45,13 @@ TEST(IpPacket, ReadsAnIpv6Packet) {
   EXPECT_EQ(packet->transport_offset(), 40U);
 }
 
+TEST(IpPacket, ReadsTheTrafficClass) {
+  for (const Family family : {Family::v4, Family::v6}) {
+    const Bytes bytes = Tcp{.family = family, .tos = 0xb9}.packet();
+    EXPECT_EQ(IpPacket::parse(bytes)->traffic_class(), 0xb9);
+  }
+}
+
 TEST(IpPacket, LeavesOutWhatFollowsTheTotalLength) {
   Bytes bytes = Tcp{.payload = pattern(10)}.packet();
   bytes.resize(bytes.size() + 7);

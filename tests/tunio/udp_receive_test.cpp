@@ -29,6 +29,19 @@ class UdpReceiveTest : public ::testing::Test {
     std::memcpy(CMSG_DATA(control), &size, sizeof size);
   }
 
+  /// Adds what the kernel says about the address that was sent to.
+  template <typename Info>
+  void with_local_address(int level, int type, const Info& info,
+                          std::size_t claimed_length = CMSG_LEN(sizeof(Info))) {
+    message_.msg_control = control_.data();
+    message_.msg_controllen = control_.size();
+    cmsghdr* const control = CMSG_FIRSTHDR(&message_);
+    control->cmsg_level = level;
+    control->cmsg_type = type;
+    control->cmsg_len = claimed_length;
+    std::memcpy(CMSG_DATA(control), &info, sizeof info);
+  }
+
   std::optional<UdpArrival> check(std::size_t size) {
     payload_ = pattern(size);
     return check_udp_arrival(message_, payload_, counters_);
@@ -75,6 +88,32 @@ TEST_F(UdpReceiveTest, DropsImpossibleSizes) {
   EXPECT_FALSE(check(100));
   EXPECT_EQ(counters_.udp_received_malformed, 4u);
   EXPECT_EQ(counters_.udp_runs_received, 0u);
+}
+
+TEST_F(UdpReceiveTest, NotesTheAddressThatWasSentTo) {
+  in_pktinfo v4{};
+  v4.ipi_spec_dst.s_addr = htonl(0xc0000207);
+  with_local_address(IPPROTO_IP, IP_PKTINFO, v4);
+  auto arrival = check(100);
+  ASSERT_TRUE(arrival);
+  EXPECT_EQ(arrival->source, Endpoint::from_text("192.0.2.1", 1194)->met_at(*IpAddress::parse("192.0.2.7")));
+  EXPECT_NE(arrival->source, *Endpoint::from_text("192.0.2.1", 1194));
+
+  in6_pktinfo mapped{};  // IPv4 on an IPv6 socket
+  const auto bytes = IpAddress::parse("::ffff:192.0.2.7")->bytes();
+  std::memcpy(&mapped.ipi6_addr, bytes.data(), bytes.size());
+  with_local_address(IPPROTO_IPV6, IPV6_PKTINFO, mapped);
+  arrival = check(100);
+  ASSERT_TRUE(arrival);
+  EXPECT_EQ(arrival->source.local(), *IpAddress::parse("192.0.2.7"));
+}
+
+TEST_F(UdpReceiveTest, DropsAnAddressThatIsCutShort) {
+  with_local_address(IPPROTO_IP, IP_PKTINFO, in_pktinfo{}, CMSG_LEN(4));
+  EXPECT_FALSE(check(100));
+  with_local_address(IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo{}, CMSG_LEN(4));
+  EXPECT_FALSE(check(100));
+  EXPECT_EQ(counters_.udp_received_malformed, 2u);
 }
 
 TEST_F(UdpReceiveTest, DropsEmptyDatagrams) {

@@ -47,6 +47,32 @@ class UdpSenderTest : public ::testing::Test {
   UdpSender sender_{8, Offload::on, counters_};
 };
 
+// Loopback has all of 127.0.0.0/8, so that no address needs to be added.
+TEST_F(UdpSenderTest, SendsFromTheAddressOfOursThatThePeerKnows) {
+  for (const char* wildcard : {"0.0.0.0", "::"}) {
+    UdpOptions options;
+    options.local = Endpoint::from_text(wildcard, 0);
+    const UniqueFd socket = open_udp_socket(options);
+    sender_.set_socket(socket.get());
+    for (const std::size_t segment_size : {std::size_t{500}, std::size_t{200}}) {
+      Buffer buffer = pool_.take();
+      sender_.push(peer_.endpoint().met_at(*IpAddress::parse("127.0.0.7")), std::move(buffer), 500,
+                   segment_size, Fragments::as_configured);
+      sender_.send_queued();
+      sockaddr_storage from{};
+      socklen_t size = sizeof from;
+      pollfd ready{.fd = peer_.socket().get(), .events = POLLIN, .revents = 0};
+      ::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(kPatience).count()));
+      std::byte byte;
+      ASSERT_GE(
+          ::recvfrom(peer_.socket().get(), &byte, 1, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &size),
+          0);
+      EXPECT_EQ(Endpoint::from_sockaddr(from, size)->address(), *IpAddress::parse("127.0.0.7")) << wildcard;
+      while (!peer_.has_nothing()) peer_.receives();
+    }
+  }
+}
+
 TEST_F(UdpSenderTest, GivesUpSegmentationForTheSocketAfterEio) {
   push(3000, 1000, 1);
   push(2000, 1000, 2);

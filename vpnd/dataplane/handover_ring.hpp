@@ -31,8 +31,8 @@ struct HandoverNote {
     datagram    ///< from the network: a data packet of a peer, to be opened; it came from `source`
   };
   Kind kind = Kind::from_tun;
-  PeerIndex peer{0};
   tunio::VirtioNetHeader header{};
+  PeerIndex peer{0};
   tunio::Endpoint source{};
 };
 

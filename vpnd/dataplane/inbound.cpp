@@ -94,7 +94,7 @@ DropReason Inbound::hand_over(const proto::DataHeader& header, std::span<std::by
   if (remote == nullptr || !remote->endpoint) return DropReason::unknown_peer;
   return port_.give(
       remote->owner,
-      {.kind = HandoverNote::Kind::datagram, .peer = remote->index, .header = {}, .source = source},
+      {.kind = HandoverNote::Kind::datagram, .header = {}, .peer = remote->index, .source = source},
       datagram);
 }
 

@@ -48,7 +48,7 @@ DropReason Outbound::route(const tunio::TunArrival& arrival) noexcept {
   if (!session) return DropReason::no_route;
   if (Peer* const lane = lane_to(*session)) return send_to(*lane, *packet, arrival);
   return hand_over(
-      {.kind = HandoverNote::Kind::from_tun, .peer = *session, .header = arrival.header, .source = {}},
+      {.kind = HandoverNote::Kind::from_tun, .header = arrival.header, .peer = *session, .source = {}},
       arrival.packet);
 }
 
@@ -88,6 +88,7 @@ DropReason Outbound::append(Peer& peer, const tunio::TunArrival& arrival) noexce
   const auto segmenter = tunio::Segmenter::parse(arrival.header, arrival.packet);
   if (!segmenter) return DropReason::malformed;
   peer.counters->tun_bytes_read.add(arrival.packet.size());
+  runs_.follow_traffic_class(peer, segmenter->packet());
 
   switch (runs_.admit(peer)) {
     case RunQueue::Admission::whole:
@@ -141,7 +142,7 @@ DropReason Outbound::append_plain(Peer& peer, std::span<const std::byte> packet)
 
 DropReason Outbound::forward(PeerIndex to, const tunio::TunArrival& packet) noexcept {
   if (Peer* const lane = lane_to(to)) return append(*lane, packet);
-  return hand_over({.kind = HandoverNote::Kind::from_peer, .peer = to, .header = packet.header, .source = {}},
+  return hand_over({.kind = HandoverNote::Kind::from_peer, .header = packet.header, .peer = to, .source = {}},
                    packet.packet);
 }
 

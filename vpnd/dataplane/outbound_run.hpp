@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "proto/data_channel.hpp"
@@ -66,6 +67,9 @@ class OutboundRun {
   [[nodiscard]] std::size_t wire_size(std::size_t count) const noexcept;
   [[nodiscard]] std::size_t datagram_size() const noexcept { return datagram_size_; }
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  /// Of the IP headers of its datagrams (tunio::DatagramHeader).
+  void set_traffic_class(std::uint8_t octet) noexcept { traffic_class_ = octet; }
+  [[nodiscard]] std::uint8_t traffic_class() const noexcept { return traffic_class_; }
   [[nodiscard]] tunio::Buffer take_buffer() noexcept { return std::move(buffer_); }
   /// Gives the buffer back, if it was not taken.
   void discard() noexcept { buffer_.reset(); }
@@ -84,6 +88,7 @@ class OutboundRun {
   const std::size_t byte_limit_;
   tunio::Buffer buffer_;
   Kind kind_ = Kind::datagrams;
+  std::uint8_t traffic_class_ = 0;
   std::size_t overhead_ = 0;
   std::size_t payload_offset_ = 0;
   std::size_t used_ = 0;

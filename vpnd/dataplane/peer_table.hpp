@@ -79,7 +79,8 @@ struct Peer {
   tunio::Endpoint float_reported;    ///< so that a run from a new address makes one event, not many
   proto::TimePoint float_reported_at{};
   bool stream_end_reported = false;
-  OutboundRun* run = nullptr;  ///< being filled in this turn
+  OutboundRun* run = nullptr;      ///< being filled in this turn
+  std::uint8_t traffic_class = 0;  ///< of the datagrams of its runs
 
   KeySlot* key(proto::KeyId id) noexcept { return keys[id.value].get(); }
   [[nodiscard]] bool is_first_lane() const noexcept { return index == session; }

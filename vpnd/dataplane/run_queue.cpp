@@ -62,9 +62,20 @@ OutboundRun* RunQueue::start(Peer& peer, DropReason& drop) noexcept {
   const proto::DataSealer& sealer = *peer.sending->sealer;
   run->start(std::move(buffer), peer.link.stream ? OutboundRun::Kind::frames : OutboundRun::Kind::datagrams,
              sealer.overhead(), sealer.payload_offset());
+  run->set_traffic_class(peer.traffic_class);
   peer.run = run;
   open_.push_back(&peer);
   return run;
+}
+
+// Not ECN: the other end would not hand a mark of congestion on to the packet inside (RFC 6040).
+void RunQueue::follow_traffic_class(Peer& peer, const tunio::IpPacket& packet) noexcept {
+  constexpr std::uint8_t kDscp = 0xfc;
+  if (!limits_.pass_traffic_class) return;
+  const auto octet = static_cast<std::uint8_t>(packet.traffic_class() & kDscp);
+  if (peer.traffic_class == octet) return;
+  send(peer);
+  peer.traffic_class = octet;
 }
 
 void RunQueue::send(Peer& peer) noexcept {
@@ -135,7 +146,8 @@ void RunQueue::hand_on(Peer& peer) noexcept {
     io_.write_stream(*peer.link.stream, run.take_buffer(), size);
   } else {
     const auto fragments = peer.batch ? peer.batch->fragments : tunio::Fragments::as_configured;
-    io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size(), fragments);
+    io_.send_udp(peer.link.endpoint, run.take_buffer(), size, run.datagram_size(),
+                 {fragments, run.traffic_class()});
   }
   watch(peer).age.add(now_, size);
   peer.last_sent = now_;

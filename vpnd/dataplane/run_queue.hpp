@@ -11,6 +11,7 @@
 #include "proto/drop_reason.hpp"
 #include "tunio/batch_io.hpp"
 #include "tunio/buffer_pool.hpp"
+#include "tunio/ip_packet.hpp"
 #include "vpnd/dataplane/outbound_run.hpp"
 #include "vpnd/dataplane/peer_table.hpp"
 #include "vpnd/dataplane/traffic_counters.hpp"
@@ -24,6 +25,8 @@ struct OutboundLimits {
   /// beyond it the peer loses what comes, and nobody waits for it. With what one super-packet and the open
   /// run add, IoConfig's stream_backlog_limit is not reached.
   std::size_t stream_backlog_bytes = std::size_t{4096 - 256} * 1024;
+  /// Datagrams have the DSCP of the packets inside (passtos).
+  bool pass_traffic_class = false;
 };
 
 class RunQueue {
@@ -52,6 +55,10 @@ class RunQueue {
   /// An empty run for the peer, in peer.run; the one it had is sealed and sent. The peer has a key to send
   /// with. Nothing, and why, when buffers are short.
   OutboundRun* start(Peer& peer, proto::DropReason& drop) noexcept;
+
+  /// With `pass_traffic_class`: what is laid into the peer's runs from now on leaves with the DSCP of this
+  /// packet; an open run of another one is sent.
+  void follow_traffic_class(Peer& peer, const tunio::IpPacket& packet) noexcept;
 
   /// Seals the peer's open run, if it has one, and gives it to the BatchIo.
   void send(Peer& peer) noexcept;

@@ -75,8 +75,8 @@ class GuidedIo final : public tunio::BatchIo {
 
   void write_tun(std::span<const tunio::TunWrite> writes) override { stage_.memory_.write_tun(writes); }
   void send_udp(const tunio::Endpoint& to, tunio::Buffer&& run, std::size_t size, std::size_t segment_size,
-                tunio::Fragments fragments) override {
-    stage_.memory_.send_udp(to, std::move(run), size, segment_size, fragments);
+                tunio::DatagramHeader header) override {
+    stage_.memory_.send_udp(to, std::move(run), size, segment_size, header);
   }
   std::size_t udp_backlog() const override { return stage_.memory_.udp_backlog(); }
   std::optional<tunio::UdpRefusal> take_udp_refusal() override { return stage_.memory_.take_udp_refusal(); }

@@ -16,7 +16,7 @@ using test::Bytes;
 using tunio::test::pattern;
 
 HandoverNote for_peer(std::uint32_t index) {
-  return {.kind = HandoverNote::Kind::from_tun, .peer = PeerIndex{index}, .header = {}, .source = {}};
+  return {.kind = HandoverNote::Kind::from_tun, .header = {}, .peer = PeerIndex{index}, .source = {}};
 }
 
 Bytes to_bytes(std::span<const std::byte> bytes) {
@@ -45,9 +45,9 @@ TEST(HandoverRing, CarriesWholeNotes) {
   HandoverRing ring(0);
   const HandoverNote note{
       .kind = HandoverNote::Kind::datagram,
-      .peer = PeerIndex{70'000},
       .header =
           {.flags = 1, .gso_type = 4, .hdr_len = 60, .gso_size = 1400, .csum_start = 40, .csum_offset = 16},
+      .peer = PeerIndex{70'000},
       .source = test::endpoint("2001:db8::7", 4711)};
   ASSERT_TRUE(ring.write(note, pattern(3)));
   ring.publish();

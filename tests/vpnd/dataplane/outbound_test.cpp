@@ -53,6 +53,35 @@ TEST_F(OutboundTest, JoinsPacketsOfOneSizeInOneRunAndBeginsAnotherForALongerOne)
   EXPECT_EQ(sent[1].datagrams().size(), 1U);
 }
 
+TEST_F(OutboundTest, LeavesTheTrafficClassAloneUnlessAsked) {
+  client_reads(Tcp{.tos = 0xb8}.packet());
+  EXPECT_EQ(client_io.take_sent().at(0).header.traffic_class, 0);
+}
+
+class PassingTrafficClass : public test::Tunnel {
+ protected:
+  PassingTrafficClass() : Tunnel({.role = crypto::Role::client, .limits = {.pass_traffic_class = true}}) {}
+};
+
+TEST_F(PassingTrafficClass, BeginsARunWhereItChanges) {
+  constexpr std::uint8_t kExpedited = 0xb8;
+  for (const std::uint8_t tos : {std::uint8_t{0}, std::uint8_t{0}, kExpedited, kExpedited, std::uint8_t{0}})
+    client_io.tun_gives(Tcp{.tos = tos, .payload = pattern(500)}.packet());
+  client.turn();
+  const auto sent = client_io.take_sent();
+  ASSERT_EQ(sent.size(), 3U);
+  EXPECT_EQ(sent[0].header.traffic_class, 0);
+  EXPECT_EQ(sent[0].datagrams().size(), 2U);
+  EXPECT_EQ(sent[1].header.traffic_class, kExpedited);
+  EXPECT_EQ(sent[1].datagrams().size(), 2U);
+  EXPECT_EQ(sent[2].header.traffic_class, 0);
+}
+
+TEST_F(PassingTrafficClass, LeavesOutCongestionMarks) {
+  client_reads(Tcp{.tos = 0xbb}.packet());
+  EXPECT_EQ(client_io.take_sent().at(0).header.traffic_class, 0xb8);
+}
+
 TEST_F(OutboundTest, MovesThePingTimerWhenSomethingIsSent) {
   client.now += std::chrono::seconds(30);
   client_reads(Udp{}.packet());

@@ -80,7 +80,7 @@ class PathMtuTest : public test::Tunnel {
   std::size_t carry(tunio::MemoryIo& from, tunio::MemoryIo& to, const tunio::Endpoint& source) {
     std::size_t datagrams = 0;
     for (const auto& run : from.take_sent()) {
-      EXPECT_EQ(run.fragments, tunio::Fragments::forbidden);
+      EXPECT_EQ(run.header.fragments, tunio::Fragments::forbidden);
       for (const Bytes& datagram : run.datagrams()) {
         ++datagrams;
         if (datagram.size() <= path_takes) {

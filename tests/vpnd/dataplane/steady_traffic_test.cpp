@@ -102,7 +102,7 @@ class FixedIo final : public tunio::BatchIo {
     }
   }
   void send_udp(const tunio::Endpoint&, tunio::Buffer&& run, std::size_t size, std::size_t segment_size,
-                tunio::Fragments) override {
+                tunio::DatagramHeader) override {
     runs_.at(sent_++) = {std::move(run), size, segment_size};
   }
   std::size_t udp_backlog() const override { return 0; }

@@ -113,7 +113,7 @@ TEST_F(WorkerTest, AClientProbesThePathAsSoonAsItMaySend) {
   ASSERT_EQ(first.size(), 1U);
   EXPECT_EQ(first[0].bytes.size(), 1200U);
   EXPECT_EQ(first[0].to, kServerAt);
-  EXPECT_EQ(first[0].fragments, tunio::Fragments::forbidden);
+  EXPECT_EQ(first[0].header.fragments, tunio::Fragments::forbidden);
 
   const auto elsewhere = test::endpoint("192.0.2.9", 1194);
   worker->post(MovePeer{kPeer, elsewhere});
