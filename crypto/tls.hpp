@@ -113,6 +113,8 @@ struct Lifetime {
 
   // Whole days from `now`; negative once it has ended.
   [[nodiscard]] std::int64_t days_left(std::chrono::system_clock::time_point now) const noexcept;
+  // For the log: "cert: CN=server expires in 6 days".
+  [[nodiscard]] std::string describe(std::chrono::system_clock::time_point now) const;
 };
 
 struct TlsContextState;  // OpenSSL's side of it

@@ -97,11 +97,7 @@ void warn_of_missing_lists(const std::vector<CertificatePtr>& ca, const std::vec
 void warn_of_expiry(const std::vector<Lifetime>& lifetimes, std::vector<std::string>& warnings) {
   const SystemTime now = std::chrono::system_clock::now();
   for (const Lifetime& lifetime : lifetimes) {
-    const std::int64_t days = lifetime.days_left(now);
-    if (days >= kExpiryWarningDays) continue;
-    warnings.push_back(
-        days < 0 ? fmt::format("{}: {} has expired {} days ago", lifetime.setting, lifetime.subject, -days)
-                 : fmt::format("{}: {} expires in {} days", lifetime.setting, lifetime.subject, days));
+    if (lifetime.days_left(now) < kExpiryWarningDays) warnings.push_back(lifetime.describe(now));
   }
 }
 
@@ -144,6 +140,12 @@ void install_lists(TlsContextState& state, const std::vector<CrlPtr>& crls) {
 
 std::int64_t Lifetime::days_left(SystemTime now) const noexcept {
   return std::chrono::floor<std::chrono::days>(not_after - now).count();
+}
+
+std::string Lifetime::describe(SystemTime now) const {
+  const std::int64_t days = days_left(now);
+  if (days < 0) return fmt::format("{}: {} has expired {} days ago", setting, subject, -days);
+  return fmt::format("{}: {} expires in {} days", setting, subject, days);
 }
 
 TlsContext::TlsContext(const TlsSettings& settings) : state_(std::make_shared<TlsContextState>()) {

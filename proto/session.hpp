@@ -121,11 +121,12 @@ class Session {
 
   bool dead() const;  // Failed has been or will be reported
   SessionId local_id() const;
-  std::optional<SessionId> remote_id() const;                       // absent until the peer's first packet
-  KeyId newest_key() const;                                         // also while it is being agreed
-  std::optional<KeyId> established_key() const;                     // the newest of those that are
-  const std::string& username() const;                              // server: of the first handshake
-  const std::vector<crypto::CertificateFacts>& peer_chain() const;  // of the first handshake; leaf first
+  std::optional<SessionId> remote_id() const;    // absent until the peer's first packet
+  KeyId newest_key() const;                      // also while it is being agreed
+  std::optional<KeyId> established_key() const;  // the newest of those that are
+  const std::string& username() const;           // server: of the first handshake
+  const std::vector<crypto::CertificateFacts>& peer_chain()
+      const;                            // leaf first; a client's is the same at each handshake
   std::string tls_description() const;  // "TLSv1.3, cipher …" of the newest key; empty before
   std::uint64_t retransmissions() const;
 

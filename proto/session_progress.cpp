@@ -121,14 +121,18 @@ void Session::Core::meet_peer(Key& key) {
     if (key.state.credentials_too_long()) return reject(key, "", "user name or password is too long");
   }
   const auto& chain = key.state.tls()->peer_chain();
+  if (config_.role == crypto::Role::client) {
+    // A server may have got a new certificate meanwhile, which TLS has checked like the first one.
+    identity_ = {true, message.username, chain};
+    return;
+  }
   if (!identity_.known) {
     identity_ = {true, message.username, chain};
   } else if (!same_certificate(identity_.chain, chain)) {
     return reject(key, "", "the peer came back with another certificate");
-  } else if (identity_.username != message.username && config_.role == crypto::Role::server) {
+  } else if (identity_.username != message.username) {
     return reject(key, "", "the peer came back with another user name");
   }
-  if (config_.role == crypto::Role::client) return;
   report(AuthenticationRequest{key.state.id(), key.state.origin(), message.username,
                                message.password.duplicate(), message.peer_info, message.options, chain});
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from star import SERVER_V4, CaseList, Client, Star, check_connected, check_stays_out
+from star import SERVER_V4, CaseList, Client, Star, check_connected, check_stays_out, with_mounts
 from support.errors import check
 from support.netns import Namespace
 from support.process import wait_until
@@ -91,6 +91,21 @@ def sighup_reads_the_configuration_again(star: Star) -> None:
     client.wait_until_connected(times=2)
     wait_until(lambda: "203.0.113.0/24" in client.namespace.ip("route"), 5, "the route that was added to the file")
     check_connected(client)
+
+
+@case
+def routes_may_name_hosts(star: Star) -> None:
+    hosts = star.lab.write("hosts", "127.0.0.1 localhost\n203.0.113.7 site.example\n203.0.113.8 site.example\n"
+                           "198.51.100.9 far.example\n", mode=0o644)
+    star.client_program = with_mounts(star, star.client_program, {"/etc/hosts": hosts})
+    star.start_server('push "route far.example 255.255.255.255"')
+    for lines, pulled in ((("route site.example",), False), (("route site.example", "allow-pull-fqdn"), True)):
+        client = star.connect_client(1, *lines)
+        routes = client.namespace.ip("route")
+        check("203.0.113.7 " in routes and "203.0.113.8 " in routes, f"the routes are {routes}")
+        check(("198.51.100.9 " in routes) == pulled, f"the routes are {routes}")
+        check_connected(client)
+        star.lab.stop(client.process)
 
 
 @case

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py, site_cases.py, auth_cases.py and
-management_cases.py.
+"""Runs the cases of server_cases.py, client_cases.py, option_cases.py, hook_cases.py, site_cases.py, auth_cases.py,
+management_cases.py and reload_cases.py.
 
     features.py --vpnd build/release/vpnd/vpnd                  vpnd against itself and against OpenVPN
     features.py --roles openvpn:openvpn                         the cases tested with OpenVPN on both sides
@@ -22,6 +22,7 @@ import client_cases
 import hook_cases
 import management_cases
 import option_cases
+import reload_cases
 import server_cases
 import site_cases
 from star import Star
@@ -41,7 +42,7 @@ ROLES = {"server": ("vpnd:openvpn", "vpnd:vpnd"), "client": ("openvpn:vpnd", "vp
 CASES = (("server", server_cases.case), ("client", client_cases.case), ("either", option_cases.case),
          ("both", option_cases.both_case), ("either", site_cases.case), ("client hooks", hook_cases.client_case),
          ("server hooks", hook_cases.server_case), ("comparison", hook_cases.comparison_case),
-         ("either", auth_cases.case), ("server", management_cases.case),
+         ("either", auth_cases.case), ("server", management_cases.case), ("server", reload_cases.case),
          ("client", management_cases.client_case), ("once", management_cases.both_case))
 
 

@@ -7,10 +7,10 @@ the call, with its arguments and its environment. So the same case holds vpnd an
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from star import SERVER_V4, CaseList, Star, check_connected, check_silence, check_stays_out
+from star import SERVER_V4, CaseList, Star, check_connected, check_silence, check_stays_out, with_mounts
 from support.errors import check
 from support.process import wait_until
 from support.programs import Program
@@ -376,9 +376,42 @@ def _check_name_servers(star: Star, *lines: str) -> None:
     check(file.read_text() == _RESOLV_CONF, f"it is left as {file.read_text()!r}")
 
 
+@client_case
+def name_servers_are_set_by_systemd_resolved(star: Star) -> None:
+    etc = star.lab.directory / "etc"
+    etc.mkdir()
+    (etc / "resolv.conf").symlink_to("/run/systemd/resolve/stub-resolv.conf")
+    said = _calls_of_stand_in(star, "resolvectl", {"/etc": etc})
+    check(said == ["dns tun0 10.8.0.1", "domain tun0 example.org ~.", "default-route tun0 yes", "dnssec tun0 no",
+                   "dnsovertls tun0 no", "revert tun0"], f"resolvectl was called with {said}")
+
+
+@client_case
+def name_servers_are_set_by_resolvconf(star: Star) -> None:
+    said = _calls_of_stand_in(star, "resolvconf", {})
+    check(said == ["-a tun0", "nameserver 10.8.0.1", "search example.org", "-d tun0"],
+          f"resolvconf was called with {said}")
+
+
+def _calls_of_stand_in(star: Star, name: str, mounts: dict[str, Path]) -> list[str]:
+    """How a tunnel with name servers calls this program of the host, from its beginning to its end; with what it reads."""
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN 2.6 has no dns-updown")
+    programs, calls = star.lab.directory / "programs", star.lab.directory / "calls"
+    programs.mkdir()
+    stand_in = programs / name
+    stand_in.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$1" != -a ] || cat >> {calls}\n')
+    stand_in.chmod(0o755)
+    star.client_program = with_mounts(star, star.client_program, {"/usr/local/bin": programs} | mounts)
+    star.start_server('push "dhcp-option DNS 10.8.0.1"', 'push "dhcp-option DOMAIN example.org"')
+    client = star.connect_client(1, without=("dns-updown",))
+    client.process.terminate()
+    return calls.read_text().splitlines()
+
+
 def _own_resolv_conf(star: Star) -> Path:
     file = star.lab.write("resolv.conf", _RESOLV_CONF, mode=0o644)
-    star.client_program = _with_mounts(star, star.client_program, {"/etc/resolv.conf": file})
+    star.client_program = with_mounts(star, star.client_program, {"/etc/resolv.conf": file})
     return file
 
 
@@ -392,16 +425,7 @@ password=$(tr -d '\\0')
     services.mkdir()
     (services / "vpn-test").write_text(f"auth required pam_exec.so quiet expose_authtok {script}\n"
                                        "account required pam_permit.so\n")
-    star.server_program = _with_mounts(star, star.server_program, {"/etc/pam.d": services})
-
-
-def _with_mounts(star: Star, program: Program, mounts: dict[str, Path]) -> Program:
-    """The program in a mount namespace of its own, in which other files stand in for those of the host."""
-    binds = " && ".join(f"mount --bind {source} {target}" for target, source in mounts.items())
-    wrapper = star.lab.write(f"{program.name}-with-mounts", f"""#!/bin/sh
-exec unshare --mount --propagation private sh -c '{binds} && exec {program.path} "$@"' sh "$@"
-""", mode=0o755)
-    return replace(program, path=str(wrapper))
+    star.server_program = with_mounts(star, star.server_program, {"/etc/pam.d": services})
 
 
 @comparison_case

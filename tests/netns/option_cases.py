@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 
-from star import CaseList, Star, check_connected, check_stays_out, tls_crypt_v2_keys
+from star import SERVER_V4, SERVER_V6, CaseList, Star, check_connected, check_stays_out, tls_crypt_v2_keys
 from support.errors import check
 from support.netns import run
 from support.process import wait_until
 from support.runner import Skipped
-from support.traffic import ping
+from support.traffic import Host, bulk_both_ways, ping
+from support.tunnel import PORT
 
 case = CaseList()
 both_case = CaseList()  # those that need vpnd at both ends
@@ -141,6 +143,54 @@ def a_client_goes_through_a_socks_proxy(star: Star) -> None:
 
 
 @case
+def multihome_answers_from_the_address_that_was_asked(star: Star) -> None:
+    namespace, link = star.spoke(1)
+    for proto, other, length, way in (("udp4", "198.51.100.77", 32, link.v4[0]), ("udp6", "fd00:99::77", 128, link.v6[0])):
+        star.server_namespace.ip("address", "add", f"{other}/{length}", "dev", "lo")
+        namespace.ip("route", "add", f"{other}/{length}", "via", way)
+        remote = f"remote {other} {PORT}"
+        star.start_server(proto=proto)
+        client = star.start_client(1, remote, proto=proto, without=("remote ",))
+        check_stays_out(client)  # it is answered from another address than it has asked
+        star.lab.stop(client.process, star.server)
+        star.start_server("multihome", proto=proto)
+        client = star.connect_client(1, remote, proto=proto, without=("remote ",))
+        check_connected(client)
+        bulk_both_ways(star.lab, Host(star.server_namespace, SERVER_V4, SERVER_V6),
+                       Host(client.namespace, client.v4, client.v6), 2_000_000)
+        star.lab.stop(client.process, star.server)
+
+
+@case
+def passtos_gives_datagrams_the_class_of_the_packets_inside(star: Star) -> None:
+    star.start_server()
+    # OpenVPN marks no datagrams of IPv6.
+    kinds = (("udp4", "ip"), ("udp6", "ip6")) if star.client_program.is_vpnd else (("udp4", "ip"),)
+    for proto, family in kinds:
+        if proto == "udp6":
+            star.lab.stop(star.server)
+            star.start_server(proto=proto)
+        client = star.connect_client(1, "passtos", proto=proto)
+        rules = f"""table {family} classes {{
+  counter expedited {{
+  }}
+  chain arriving {{
+    type filter hook input priority 0;
+    iifname wan1 udp dport {PORT} {family} dscp ef counter name expedited
+  }}
+}}
+"""
+        star.server_namespace.run("nft", "-f", str(star.lab.write(f"{family}.nft", rules)))
+        ping(client.namespace, SERVER_V4)
+        check(_counted(star, family) == 0, "a plain echo request has another class outside")
+        client.namespace.run("ping", "-q", "-n", "-c", "3", "-i", "0.2", "-Q", "0xb8", SERVER_V4)
+        client.namespace.run("ping", "-q", "-n", "-c", "2", "-i", "0.2", "-Q", "0xb8", SERVER_V6)
+        counted = _counted(star, family)
+        check(counted == 5, f"{counted} of 5 datagrams had the class of the echo request")
+        star.lab.stop(client.process)
+
+
+@case
 def inactive_ends_a_client_that_carries_nothing(star: Star) -> None:
     star.start_server('push "inactive 3"')
     client = star.connect_client(1)
@@ -218,6 +268,11 @@ def tls_crypt_v2_keys_are_asked_about_and_may_be_too_old(star: Star) -> None:
     check_connected(star.connect_client(1, f"tls-crypt-v2 {client_key}", without=("tls-crypt ",)))
     verify.write_text("#!/bin/sh\nexit 1\n")
     check_stays_out(star.start_client(2, f"tls-crypt-v2 {client_key}", certificate="client2", without=("tls-crypt ",)))
+
+
+def _counted(star: Star, family: str) -> int:
+    listing = star.server_namespace.run("nft", "list", "counter", family, "classes", "expedited")
+    return int(re.search(r"packets (\d+)", listing).group(1))
 
 
 def _check_through_proxy(star: Star, kind: str, port: int, line: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from support.errors import CheckFailed, check
@@ -115,6 +116,15 @@ def tls_crypt_v2_keys(star: Star) -> tuple[Path, Path]:
     run(star.server_program.path, "--genkey", "tls-crypt-v2-server", str(server))
     run(star.server_program.path, "--tls-crypt-v2", str(server), "--genkey", "tls-crypt-v2-client", str(client))
     return server, client
+
+
+def with_mounts(star: Star, program: Program, mounts: dict[str, Path]) -> Program:
+    """The program in a mount namespace of its own, in which other files stand in for those of the host."""
+    binds = " && ".join(f"mount --bind {source} {target}" for target, source in mounts.items())
+    wrapper = star.lab.write(f"{program.name}-with-mounts", f"""#!/bin/sh
+exec unshare --mount --propagation private sh -c '{binds} && exec {program.path} "$@"' sh "$@"
+""", mode=0o755)
+    return replace(program, path=str(wrapper))
 
 
 def check_silence(source: Namespace, address: str, *options: str) -> None:

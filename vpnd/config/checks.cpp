@@ -21,6 +21,7 @@ class Checker {
       check_server_compression();
     } else {
       check_client_authentication();
+      check_client_sockets();
       check_client_verification();
     }
     check_certificate();
@@ -100,6 +101,11 @@ class Checker {
       fail(whole(), "static-challenge", "needs auth-user-pass: the answer goes with the password");
     if (!tls.certificate && !tls.private_key && !tls.pkcs12 && !options_.client.credentials)
       fail(whole(), "", "a client needs cert and key, or auth-user-pass");
+  }
+
+  void check_client_sockets() {
+    if (options_.socket.multihome)
+      draft_.warn(whole(), "multihome", "has no effect on a client: it speaks with one server at a time");
   }
 
   void check_client_verification() {

@@ -103,7 +103,7 @@ std::optional<tunio::Prefix> pushed_network(const std::string& option) {
   try {
     if (a.name() == "route-ipv6") return a.ipv6_prefix(0).network();
     if (a.name() != "route") return std::nullopt;
-    const Route route = read_route(a);
+    const Route route = read_route(a, HostNames::allowed);
     if (route.network.keyword != RouteKeyword::none) return std::nullopt;
     return tunio::Prefix{route.network.address, route.bits};
   } catch (const ConfigError&) {

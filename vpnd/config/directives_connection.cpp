@@ -110,6 +110,14 @@ void bind_dev(const Arguments& a, Draft& draft) {
   draft.options.socket.bind_device = a[0];
 }
 
+void multihome(const Arguments&, Draft& draft) {
+  draft.options.socket.multihome = true;
+}
+
+void passtos(const Arguments&, Draft& draft) {
+  draft.options.socket.pass_tos = true;
+}
+
 void keepalive(const Arguments& a, Draft& draft) {
   draft.keepalive = KeepaliveMacro{a.seconds(0, 1, kMaxSeconds), a.seconds(1, 1, kMaxSeconds), a.where()};
   if (draft.keepalive->restart < 2 * draft.keepalive->ping)
@@ -216,6 +224,10 @@ constexpr Directive kDirectives[] = {
      "VALUE", "firewall mark of outer packets"},
     {"bind-dev", kTopic, kWorks, kAnywhere, {1, 1}, Inline::no, bind_dev,
      "DEVICE", "send and receive outer packets through this device only"},
+    {"multihome", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, multihome,
+     "", "answer each client from the address that it came to (server over UDP)"},
+    {"passtos", kTopic, kWorks, kAnywhere, {0, 0}, Inline::no, passtos,
+     "", "give datagrams the DSCP of the packets inside"},
     {"keepalive", kTopic, kWorks, kAnywhere, {2, 2}, Inline::no, keepalive,
      "PING TIMEOUT", "ping and ping-restart for both ends"},
     {"ping", kTopic, kWorks, kPushable, {1, 1}, Inline::no, ping,

@@ -37,6 +37,16 @@ void http_proxy(const Arguments& a, Draft& draft) {
   proxy.credentials_file = Material{a[2], {}, a.where()};
 }
 
+// HOST PORT [FILE]
+void http_proxy_override(const Arguments& a, Draft& draft) {
+  ProxyOptions proxy;
+  proxy.host = a[0];
+  proxy.port = a.port(1);
+  proxy.where = a.where();
+  if (a.has(2)) proxy.credentials_file = Material{a[2], {}, a.where()};
+  draft.http_proxy_override = std::move(proxy);
+}
+
 void http_proxy_user_pass(const Arguments& a, Draft& draft) {
   http_of(draft).credentials_file = a.material();
 }
@@ -91,6 +101,8 @@ constexpr Verdict kWorks = Verdict::works;
 constexpr Directive kDirectives[] = {
     {"http-proxy", kTopic, kWorks, kLink, {2, 4}, Inline::no, http_proxy,
      "HOST PORT [FILE] [basic|none]", "reach the server through this HTTP proxy, over TCP; FILE: name and password"},
+    {"http-proxy-override", kTopic, kWorks, kAnywhere, {2, 3}, Inline::no, http_proxy_override,
+     "HOST PORT [FILE]", "this HTTP proxy for all remotes over TCP, and no others"},
     {"http-proxy-user-pass", kTopic, kWorks, kLink, {1, 1}, Inline::yes, http_proxy_user_pass,
      "FILE", "user name and password for the HTTP proxy, each on a line"},
     {"http-proxy-option", kTopic, kWorks, kLink, {1, 16}, Inline::no, http_proxy_option,

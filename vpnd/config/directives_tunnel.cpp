@@ -66,7 +66,7 @@ void route_noexec(const Arguments&, Draft& draft) {
 }
 
 void route(const Arguments& a, Draft& draft) {
-  draft.options.tunnel.routing.routes.push_back(read_route(a));
+  draft.options.tunnel.routing.routes.push_back(read_route(a, HostNames::allowed));
 }
 void route_ipv6(const Arguments& a, Draft& draft) {
   draft.options.tunnel.routing.routes_ipv6.push_back(read_route_ipv6(a));

@@ -90,12 +90,8 @@ constexpr Directive kUnused[] = {
 
 constexpr Directive kMissing[] = {
     // A tunnel works without: the text is the consequence.
-    later("passtos", "the TOS field of inner packets is not copied to the outer ones"),
-    later("allow-pull-fqdn", "pushed routes with host names are not set"),
 
     // It would not be the tunnel that was asked for: the text is the remedy.
-    missing("multihome", "list each address with local instead"),
-    missing("http-proxy-override", "remove it", kLink),
     missing("keying-material-exporter", "remove it"),
     missing("management-external-cert", "give cert and key as files"),
     missing("management-external-key", "give cert and key as files"),

@@ -84,6 +84,8 @@ struct Draft {
   std::vector<ListenerWords> listeners;
   bool bind_ipv6_only = false;
 
+  std::optional<ProxyOptions> http_proxy_override;
+
   std::optional<Location> client;  // the words that choose the role
   std::optional<Location> pull;
   std::optional<Location> tls_client;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -152,6 +153,7 @@ void Interpreter::run_checked(Statement statement, Contexts context) {
   if (directive->topic == Topic::client || name == "remote" || name == "nobind")
     draft_.client_words.push_back({arguments.where(), name, ""});
   directive->handler(arguments, draft_);
+  digest(statement);
 
   if (name == "ignore-unknown-option")
     draft_.ignored_names.insert(statement.words.begin() + 1, statement.words.end());
@@ -203,6 +205,16 @@ void Interpreter::run_connection_block(const Statement& statement) {
   run_text(*statement.inline_text, statement.where.source, statement.where.line + 1, kInConnection);
   draft_.open_block = nullptr;
   draft_.blocks.push_back(std::move(block));
+}
+
+void Interpreter::digest(const Statement& statement) {
+  std::size_t& sum = digests_[statement.words.front()];
+  const auto add = [&sum](std::string_view text) {
+    constexpr std::size_t kOddMultiplier = 0x9E3779B97F4A7C15;  // so that the order counts
+    sum = (sum + std::hash<std::string_view>()(text)) * kOddMultiplier;
+  };
+  for (const std::string& word : statement.words) add(word);
+  if (statement.inline_text) add(*statement.inline_text);
 }
 
 void Interpreter::report(const ConfigError& error) {

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "vpnd/config/directive.hpp"
@@ -21,6 +22,8 @@ class Interpreter {
   void run_command_line(std::span<const std::string> arguments);
 
   const std::vector<Diagnostic>& errors() const { return errors_; }
+  // Of the statements that counted.
+  DirectiveDigests take_digests() { return std::move(digests_); }
 
  private:
   void run_file(const std::string& name, const Location& where);
@@ -30,11 +33,13 @@ class Interpreter {
   void run_connection_block(const Statement& statement);
   // Whether the handler should see it: warns or throws as the verdict says.
   bool verdict_allows(const Directive& directive, const Statement& statement, bool optional);
+  void digest(const Statement& statement);
   void report(const ConfigError& error);
 
   Draft& draft_;
   const ReadFile& read_file_;
   std::vector<Diagnostic> errors_;
+  DirectiveDigests digests_;
   unsigned depth_ = 0;  // of files that include files
 };
 

@@ -57,6 +57,7 @@ class LinkResolver {
       }
     }
     leave_out_other_protocols();
+    override_proxies();
     if (remotes.empty() && faults_.empty())
       faults_.push_back(
           {{draft_.source, 0}, "", "a client needs a server to connect to; add remote HOST PORT"});
@@ -69,6 +70,18 @@ class LinkResolver {
                   [&](const Remote& remote) { return remote.protocol.transport != *client.transport; });
     if (client.remotes.empty())
       faults_.push_back({{draft_.source, 0}, "proto-force", "leaves no remote; remove it, or add one"});
+  }
+
+  // Of all remotes those over TCP stay, and go through this proxy.
+  void override_proxies() {
+    const auto& proxy = draft_.http_proxy_override;
+    if (!proxy) return;
+    auto& remotes = draft_.options.client.remotes;
+    const auto over_udp = [](const Remote& remote) { return remote.protocol.transport == Transport::udp; };
+    if (std::all_of(remotes.begin(), remotes.end(), over_udp))
+      return draft_.warn(proxy->where, "http-proxy-override", "has no effect: no remote is reached over TCP");
+    std::erase_if(remotes, over_udp);
+    for (Remote& remote : remotes) remote.link.proxy = *proxy;
   }
 
   void take_local_address() {

@@ -95,9 +95,9 @@ Loaded load(std::span<const std::string> arguments, const ReadFile& read_file) {
   interpreter.run_command_line(arguments);
 
   const Action action = draft.options.process.action;
-  if (tells_of_itself(action)) return {std::move(draft.options), {}};
+  if (tells_of_itself(action)) return {std::move(draft.options), {}, {}};
   throw_if_any(interpreter.errors());
-  if (needs_no_role(action)) return {std::move(draft.options), {}};
+  if (needs_no_role(action)) return {std::move(draft.options), {}, {}};
 
   make_directory_absolute(draft.options.process.directory);
   if (action == Action::generate_key) {
@@ -110,7 +110,7 @@ Loaded load(std::span<const std::string> arguments, const ReadFile& read_file) {
     check_consistency(draft);
   }
   if (draft.source != Draft().source) draft.options.process.config_file = draft.source;
-  return {std::move(draft.options), std::move(draft.warnings)};
+  return {std::move(draft.options), std::move(draft.warnings), interpreter.take_digests()};
 }
 
 std::string check_report(const Loaded& loaded) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,9 +21,14 @@ using ReadFile = std::function<std::string(const std::filesystem::path&)>;
 std::string read_from_disk(const std::filesystem::path& path);
 inline constexpr std::size_t kMaxFileSize = std::size_t{4} << 20;
 
+// A digest of all that a configuration says with one directive, by the directive's name. Digests can be
+// compared within one process; they do not tell what was digested, which may be a key.
+using DirectiveDigests = std::map<std::string, std::size_t, std::less<>>;
+
 struct Loaded {
   Options options;
   std::vector<Diagnostic> warnings;  // in the order of the configuration; for the log
+  DirectiveDigests digests;
 };
 
 // `arguments` is the command line without the program's name: `--name value…` words, or one lone file name.

@@ -57,9 +57,10 @@ void topology(const Arguments& a, const Options&, Pushed& pushed) {
       0, {{"subnet", Topology::subnet}, {"net30", Topology::net30}, {"p2p", Topology::p2p}});
 }
 
-void route(const Arguments& a, const Options&, Pushed& pushed) {
+void route(const Arguments& a, const Options& options, Pushed& pushed) {
   check_room(a, pushed.routing.routes, kMaxRoutes);
-  pushed.routing.routes.push_back(read_route(a));
+  pushed.routing.routes.push_back(
+      read_route(a, options.client.resolve_pulled_routes ? HostNames::allowed : HostNames::refused));
 }
 
 void route_ipv6(const Arguments& a, const Options&, Pushed& pushed) {

@@ -133,6 +133,7 @@ struct ClientOptions {
   std::optional<StaticChallenge> static_challenge;
   bool forget_credentials = false;     // auth-nocache
   bool ignore_routes_and_dns = false;  // route-nopull
+  bool resolve_pulled_routes = false;  // allow-pull-fqdn
   std::vector<PullFilter> pull_filters;
   bool push_peer_info = false;
 };

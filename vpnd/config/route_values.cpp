@@ -13,18 +13,6 @@ namespace {
 
 constexpr std::uint32_t kMaxMetric = 0x7fffffff;
 
-RouteTarget read_target(const Arguments& arguments, std::size_t index) {
-  const std::string& word = arguments[index];
-  if (word == "vpn_gateway") return {RouteKeyword::vpn_gateway, {}};
-  if (word == "net_gateway") return {RouteKeyword::net_gateway, {}};
-  if (word == "remote_host") return {RouteKeyword::remote_host, {}};
-  const auto address = tunio::IpAddress::parse(word);
-  if (!address || !address->is_v4())
-    arguments.fail(
-        word, "not an IPv4 address, vpn_gateway, net_gateway or remote_host; host names are not looked up");
-  return {RouteKeyword::none, *address};
-}
-
 // Whether an optional argument was given as something other than the place holder.
 bool gives(const Arguments& arguments, std::size_t index) {
   return arguments.has(index) && arguments[index] != "default";
@@ -35,6 +23,25 @@ bool is_domain(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c >= 0x80;
   });
+}
+
+// A name that a resolver can be asked about; what has nothing but digits and dots is an address with a slip.
+bool is_host_name(std::string_view text) {
+  return is_domain(text) && text.find_first_not_of("0123456789.") != std::string_view::npos;
+}
+
+RouteTarget read_target(const Arguments& arguments, std::size_t index, HostNames names) {
+  const std::string& word = arguments[index];
+  if (word == "vpn_gateway") return {RouteKeyword::vpn_gateway, {}, {}};
+  if (word == "net_gateway") return {RouteKeyword::net_gateway, {}, {}};
+  if (word == "remote_host") return {RouteKeyword::remote_host, {}, {}};
+  const auto address = tunio::IpAddress::parse(word);
+  if (address && address->is_v4()) return {RouteKeyword::none, *address, {}};
+  if (!is_host_name(word))
+    arguments.fail(word, "not an IPv4 address, the name of a host, vpn_gateway, net_gateway or remote_host");
+  if (names == HostNames::refused)
+    arguments.fail(word, "not an IPv4 address; the names of hosts need allow-pull-fqdn");
+  return {RouteKeyword::host_name, {}, word};
 }
 
 void check_domain(const Arguments& arguments, std::size_t index) {
@@ -97,12 +104,12 @@ void read_dns_server(const Arguments& arguments, int first_server) {
 
 }  // namespace
 
-Route read_route(const Arguments& arguments) {
+Route read_route(const Arguments& arguments, HostNames names) {
   Route route;
   route.where = arguments.where();
-  route.network = read_target(arguments, 0);
+  route.network = read_target(arguments, 0, names);
   if (gives(arguments, 1)) route.bits = arguments.netmask(1);
-  if (gives(arguments, 2)) route.gateway = read_target(arguments, 2);
+  if (gives(arguments, 2)) route.gateway = read_target(arguments, 2, names);
   if (gives(arguments, 3)) route.metric = arguments.number<std::uint32_t>(3, 0, kMaxMetric);
   if (route.network.keyword == RouteKeyword::none) {
     const tunio::IpAddress network = route.network.address.masked(route.bits);
@@ -120,7 +127,7 @@ Route read_route_ipv6(const Arguments& arguments) {
   route.where = arguments.where();
   route.network.address = prefix.address;
   route.bits = prefix.length;
-  if (gives(arguments, 1)) route.gateway = RouteTarget{RouteKeyword::none, arguments.ipv6(1)};
+  if (gives(arguments, 1)) route.gateway = RouteTarget{RouteKeyword::none, arguments.ipv6(1), {}};
   if (gives(arguments, 2)) route.metric = arguments.number<std::uint32_t>(2, 0, kMaxMetric);
   return route;
 }

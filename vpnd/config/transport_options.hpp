@@ -102,6 +102,8 @@ struct SocketOptions {
   std::optional<std::size_t> receive_buffer;
   std::optional<std::uint32_t> mark;  // SO_MARK
   std::string bind_device;            // SO_BINDTODEVICE; empty: none
+  bool pass_tos = false;              // passtos: datagrams have the DSCP of the packets inside
+  bool multihome = false;             // a server answers from the address that it was asked at
 };
 
 enum class TimeoutAction : std::uint8_t { none, restart, exit };

@@ -13,12 +13,13 @@ namespace vpnd::config {
 
 enum class Topology : std::uint8_t { subnet, net30, p2p };
 
-enum class RouteKeyword : std::uint8_t { none, vpn_gateway, net_gateway, remote_host };
+enum class RouteKeyword : std::uint8_t { none, vpn_gateway, net_gateway, remote_host, host_name };
 
-// An address, or a word that stands for one and is known only once the tunnel is up.
+// An address, or a word that stands for one and is known only when the tunnel is set up.
 struct RouteTarget {
   RouteKeyword keyword = RouteKeyword::none;
   tunio::IpAddress address;  // when keyword is none
+  std::string host;          // when it is host_name
 
   bool operator==(const RouteTarget&) const = default;
 };

@@ -19,8 +19,10 @@ struct ProtocolWord {
 };
 ProtocolWord read_protocol(const Arguments& arguments, std::size_t index);
 
-// NETWORK [NETMASK [GATEWAY [METRIC]]], any of the last three may be `default`.
-Route read_route(const Arguments& arguments);
+enum class HostNames : std::uint8_t { refused, allowed };
+// NETWORK [NETMASK [GATEWAY [METRIC]]], any of the last three may be `default`. Network and gateway may be
+// the names of hosts, where that is allowed.
+Route read_route(const Arguments& arguments, HostNames names);
 // NETWORK/BITS [GATEWAY [METRIC]]
 Route read_route_ipv6(const Arguments& arguments);
 // Adds the flags to what earlier directives set.

@@ -11,6 +11,7 @@
 #include "vpnd/control/crypto_threads.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
+#include "vpnd/control/worker_setup.hpp"
 #include "vpnd/host/file_io.hpp"
 #include "vpnd/host/status_file.hpp"
 
@@ -24,22 +25,6 @@ constexpr std::chrono::milliseconds kGoodbye{300};  // how long the last packets
 
 std::string printable(std::string_view text) {
   return crypto::sanitise_name(text);
-}
-
-// The one word by which OpenVPN names a reason to start over, for RECONNECTING.
-std::string_view restart_word(std::string_view reason) {
-  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
-      {"SIGUSR1", "SIGUSR1"},
-      {"Inactivity timeout", "ping-restart"},
-      {"AUTH_FAILED", "auth-failure"},
-      {"Connection reset", "connection-reset"},
-      {"the server asks", "server-pushed-connection-reset"},
-      {"the server has left", "remote-exit"},
-      {"no answer", "server_poll"},
-      {"cannot resolve", "init_instance"}};
-  for (const auto& [beginning, word] : kWords)
-    if (reason.starts_with(beginning)) return word;
-  return "tls-error";
 }
 
 }  // namespace
@@ -66,6 +51,7 @@ Client::Client(asio::io_context& context, const config::Options& options, manage
   for (const config::Remote& remote : options.client.remotes)
     make_client_wrap(remote.link, options.data);  // bad keys fail now
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
+  expiry_.watch(tls_->lifetimes(), std::chrono::system_clock::now());
 }
 
 Client::~Client() {
@@ -82,14 +68,8 @@ void Client::start(InstanceObserver& observer) {
   observer_ = &observer;
   std::vector<dataplane::WorkerConfig> configs;
   for (tunio::UniqueFd& queue : tunnel_->device().take_queues()) {
-    dataplane::WorkerConfig& config = configs.emplace_back();
-    config.role = crypto::Role::client;
-    config.io = io_config(options_, std::move(queue), {});
-    config.inbound.udp_merging = tunnel_->device().udp_segmentation() ? tunio::Coalescer::UdpMerging::on
-                                                                      : tunio::Coalescer::UdpMerging::off;
-    config.inbound.tcp_merging = options_.batch.offloads.tun_tso ? tunio::Coalescer::TcpMerging::on
-                                                                 : tunio::Coalescer::TcpMerging::off;
-    config.outbound.run_bytes = options_.batch.size_bytes;
+    configs.push_back(worker_config(options_, tunnel_->device(), std::move(queue), {}));
+    configs.back().role = crypto::Role::client;
   }
   share_crypto_pool(configs, options_);
   const std::size_t workers = configs.size();
@@ -133,6 +113,7 @@ void Client::handle(proto::CertificateRequest&& request) {
 void Client::handle(proto::AuthenticationRequest&&) {}  // only servers are asked
 
 void Client::handle(proto::Established&& established) {
+  log_verified("", session_->session().peer_chain());
   if (established.origin == proto::KeyOrigin::rekey) {
     install_key(established.key);
     spdlog::info("New data keys (key {}), {}", established.key.value, session_->session().tls_description());
@@ -174,7 +155,7 @@ void Client::handle(proto::MessageReceived&& message) {
       return finish({false, fmt::format("the server sent HALT ({})", arguments)});
     case proto::ControlMessageKind::exit:
       end_signal_ = "remote-exit";
-      return reconnect("the server has left", Next::same_remote);
+      return reconnect(RestartCause::server_left, "the server has left", Next::same_remote);
     case proto::ControlMessageKind::info:
     case proto::ControlMessageKind::info_pre:
       if (management_ != nullptr) management_->notify(fmt::format(">INFOMSG:{}", arguments));
@@ -190,28 +171,29 @@ void Client::take_auth_failed(std::string_view arguments) {
       failure.reason.empty() ? "AUTH_FAILED" : fmt::format("AUTH_FAILED: {}", printable(failure.reason));
   if (failure.kind == proto::AuthFailure::Kind::temporary) {
     const bool next = failure.advance == proto::AuthFailure::Advance::remote;
-    return reconnect(reason, next ? Next::next_remote : Next::same_remote,
+    return reconnect(RestartCause::auth_failed, reason, next ? Next::next_remote : Next::same_remote,
                      failure.backoff.value_or(std::chrono::seconds::zero()));
   }
   report_failed_authentication(failure.reason);
   // A token may be refused for its age, or because the server was restarted; the password still counts.
-  if (credentials_.drop_token()) return reconnect(reason + " (auth-token)", Next::same_remote);
+  if (credentials_.drop_token())
+    return reconnect(RestartCause::auth_failed, reason + " (auth-token)", Next::same_remote);
   switch (auth_retry_) {
     case config::AuthRetry::none:
-      return finish({false, reason});
+      return finish({false, reason}, RestartCause::auth_failed);
     case config::AuthRetry::no_interact:
-      return reconnect(reason, Next::same_remote);
+      return reconnect(RestartCause::auth_failed, reason, Next::same_remote);
     case config::AuthRetry::interact:
       spdlog::warn("{}", reason);
       credentials_.forget();
-      if (asks_management()) return reconnect(reason, Next::same_remote);
+      if (asks_management()) return reconnect(RestartCause::auth_failed, reason, Next::same_remote);
       try {
         const auto challenge = management::parse_dynamic_challenge(failure.reason);
         challenge ? credentials_.answer(*challenge) : credentials_.obtain();
       } catch (const std::exception& error) {
         return finish({false, error.what()});
       }
-      return reconnect(reason, Next::same_remote);
+      return reconnect(RestartCause::auth_failed, reason, Next::same_remote);
   }
 }
 
@@ -219,7 +201,7 @@ void Client::take_server_signal(std::string_view arguments) {
   const proto::ServerSignal signal = proto::parse_server_signal(arguments);
   if (!signal.keep_credentials) credentials_.forget();
   end_signal_ = "server-pushed-connection-reset";
-  reconnect(fmt::format("the server asks for a reconnect {}", signal.text),
+  reconnect(RestartCause::server_asks, fmt::format("the server asks for a reconnect {}", signal.text),
             signal.next_remote ? Next::next_remote : Next::same_remote);
 }
 
@@ -239,9 +221,9 @@ void Client::handle(proto::RekeyFailed&& failed) {
 
 void Client::handle(proto::Failed&& failed) {
   if (options_.client.exit_on_tls_failure)
-    return finish({false, fmt::format("{} (tls-exit)", printable(failed.reason))});
+    return finish({false, fmt::format("{} (tls-exit)", printable(failed.reason))}, RestartCause::tls_error);
   end_signal_ = "tls-error";
-  reconnect(printable(failed.reason), Next::next_remote);
+  reconnect(RestartCause::tls_error, printable(failed.reason), Next::next_remote);
 }
 
 void Client::handle(proto::PeerReset&&) {}  // only servers meet one
@@ -256,7 +238,7 @@ void Client::handle(const dataplane::StreamEnded& ended) {
   if (!stream_ || stream_->worker != ended.worker || stream_->stream != ended.stream) return;
   stream_.reset();
   end_signal_ = "connection-reset";
-  reconnect("Connection reset: " + ended.reason.message(), Next::next_remote);
+  reconnect(RestartCause::connection_reset, "Connection reset: " + ended.reason.message(), Next::next_remote);
 }
 
 // With `float` the server may answer from another address; the worker has authenticated what came from there.
@@ -279,13 +261,13 @@ void Client::handle(const dataplane::PeerSilent&) {
   const auto action = pushed_->timeout ? pushed_->timeout_action : options_.keepalive.action;
   end_signal_ = action == config::TimeoutAction::exit ? "ping-exit" : "ping-restart";
   if (action == config::TimeoutAction::exit)
-    return finish({false, "Inactivity timeout (--ping-exit), exiting"});
-  reconnect("Inactivity timeout (--ping-restart), restarting", Next::next_remote);
+    return finish({false, "Inactivity timeout (--ping-exit), exiting"}, RestartCause::silence);
+  reconnect(RestartCause::silence, "Inactivity timeout (--ping-restart), restarting", Next::next_remote);
 }
 
 void Client::handle(const dataplane::PeerExited&) {
   end_signal_ = "remote-exit";
-  reconnect("the server has left", Next::same_remote);
+  reconnect(RestartCause::server_left, "the server has left", Next::same_remote);
 }
 
 void Client::handle(const dataplane::KeyUsed& used) {
@@ -303,13 +285,14 @@ void Client::handle(const dataplane::WorkerFailed& failed) {
 // ---- ending and starting over ----
 
 void Client::restart() {
-  if (!stopping_) reconnect("SIGUSR1: restarting", Next::same_remote);
+  if (!stopping_) reconnect(RestartCause::signal, "SIGUSR1: restarting", Next::same_remote);
 }
 
-void Client::reconnect(const std::string& reason, Next next, std::chrono::seconds at_least) {
+void Client::reconnect(RestartCause cause, const std::string& reason, Next next,
+                       std::chrono::seconds at_least) {
   if (observer_ == nullptr || stopping_) return;
   spdlog::info("{}", reason);
-  report(management::State::reconnecting, restart_word(reason));
+  report(management::State::reconnecting, word_of(cause));
   close_connection();
   if (next == Next::next_remote) remotes_.advance();
   if (remotes_.exhausted())
@@ -377,13 +360,13 @@ void Client::say_goodbye() {
   data_plane_->post(dataplane::SendPayload{kServer, std::move(exit)});
 }
 
-void Client::finish(const Outcome& outcome) {
+void Client::finish(const Outcome& outcome, RestartCause cause) {
   if (observer_ == nullptr) return;
   stopping_ = true;
   tick_timer_.cancel();
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());
-  report(management::State::exiting, outcome.clean ? "SIGTERM" : restart_word(outcome.reason));
+  report(management::State::exiting, outcome.clean ? "SIGTERM" : word_of(cause));
   if (tunnel_->is_up()) report_tunnel(false);
   close_connection();
   tunnel_->bring_down(take_end_signal(), [observer = std::exchange(observer_, nullptr),
@@ -401,6 +384,8 @@ void Client::tick() {
       next_status_ = moment + options_.log.status->interval;
       write_status();
     }
+    for (const std::string& line : expiry_.approaching(std::chrono::system_clock::now()))
+      spdlog::warn("{}", line);
     tick();
   });
 }

@@ -24,10 +24,12 @@
 #include "vpnd/control/client_credentials.hpp"
 #include "vpnd/control/connect_gate.hpp"
 #include "vpnd/control/data_keys.hpp"
+#include "vpnd/control/expiry_watch.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/peer_hooks.hpp"
 #include "vpnd/control/proxy_dialogue.hpp"
 #include "vpnd/control/remote_list.hpp"
+#include "vpnd/control/restart_cause.hpp"
 #include "vpnd/control/session_driver.hpp"
 #include "vpnd/control/session_limits.hpp"
 #include "vpnd/control/tunnel.hpp"
@@ -52,6 +54,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void stop() override;
   void restart() override;
   void log_statistics() override;
+  /// A client begins anew with another configuration.
+  std::function<void()> prepare_reload(const config::Options&) override { return {}; }
 
   // ---- for whoever commands it ----
   TrafficTotals traffic() const { return data_keys_.traffic(); }
@@ -142,11 +146,12 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
   // ---- ending and starting over ----
   std::string take_end_signal() { return end_signal_.empty() ? "sigusr1" : std::exchange(end_signal_, {}); }
-  void reconnect(const std::string& reason, Next next,
+  void reconnect(RestartCause cause, const std::string& reason, Next next,
                  std::chrono::seconds at_least = std::chrono::seconds::zero());
   void close_connection();
   void say_goodbye();
-  void finish(const Outcome& outcome);
+  /// `cause` counts for an end that is not clean.
+  void finish(const Outcome& outcome, RestartCause cause = RestartCause::initialisation);
   void tick();
   void renew_if_worn();
   void end_if_over();
@@ -160,6 +165,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   asio::io_context& context_;
   const config::Options& options_;
   std::shared_ptr<crypto::TlsContext> tls_;
+  ExpiryWatch expiry_;
   proto::CipherList ciphers_;
   RemoteList remotes_;
   config::Remote remote_;  // the one being tried or in use

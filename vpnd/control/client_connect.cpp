@@ -46,7 +46,8 @@ void Client::connect(const config::Remote& remote) {
   poll_timer_.expires_after(remote_.link.connect_timeout);
   poll_timer_.async_wait([this, attempt](const asio::error_code& error) {
     if (error || attempt != attempt_ || pushed_) return;
-    reconnect(fmt::format("no answer from {}:{} (server-poll-timeout)", remote_.host, remote_.port),
+    reconnect(RestartCause::no_answer,
+              fmt::format("no answer from {}:{} (server-poll-timeout)", remote_.host, remote_.port),
               Next::next_remote);
   });
   // With a proxy it is the proxy that is connected to; the server's name is the proxy's affair.
@@ -75,7 +76,8 @@ void Client::resolved(const asio::error_code& error, const asio::ip::udp::resolv
     if (limit && limit->count() == 0) {
       return finish({false, fmt::format("cannot resolve {}: {}", remote_.host, error.message())});
     }
-    return reconnect(fmt::format("cannot resolve {}: {}", remote_.host, error.message()), Next::next_remote);
+    return reconnect(RestartCause::initialisation,
+                     fmt::format("cannot resolve {}: {}", remote_.host, error.message()), Next::next_remote);
   }
   for (const auto& result : results) {
     const auto endpoint = result.endpoint();
@@ -88,7 +90,8 @@ void Client::resolved(const asio::error_code& error, const asio::ip::udp::resolv
 
 void Client::try_next_address() {
   if (addresses_.empty()) {
-    return reconnect(fmt::format("{} has no (further) address that fits proto", remote_.host),
+    return reconnect(RestartCause::initialisation,
+                     fmt::format("{} has no (further) address that fits proto", remote_.host),
                      Next::next_remote);
   }
   const tunio::Endpoint server = addresses_.front();

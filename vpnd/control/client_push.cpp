@@ -36,7 +36,7 @@ void Client::request_push_after(std::chrono::seconds wait) {
   push_timer_.async_wait([this, attempt = attempt_](const asio::error_code& error) {
     if (error || attempt != attempt_ || !session_ || pushed_) return;
     if (proto::Clock::now() > push_deadline_)
-      return reconnect("the server did not answer PUSH_REQUEST", Next::next_remote);
+      return reconnect(RestartCause::tls_error, "the server did not answer PUSH_REQUEST", Next::next_remote);
     session_->session().send_message("PUSH_REQUEST", now());
     session_->pump();
     request_push_after(kPushRequestInterval);
@@ -48,7 +48,7 @@ void Client::take_push_reply(std::string_view arguments) {
     case proto::PushProgress::incomplete:
       return;
     case proto::PushProgress::refused:
-      return reconnect("the server's push list is too long", Next::next_remote);
+      return reconnect(RestartCause::tls_error, "the server's push list is too long", Next::next_remote);
     case proto::PushProgress::complete:
       break;
   }
@@ -68,14 +68,15 @@ void Client::take_push_update(std::string_view arguments) {
     case proto::PushProgress::incomplete:
       return;
     case proto::PushProgress::refused:
-      return reconnect("the server's push update is too long", Next::same_remote);
+      return reconnect(RestartCause::tls_error, "the server's push update is too long", Next::same_remote);
     case proto::PushProgress::complete:
       break;
   }
   config::PushUpdate update(options_, *pushed_);
   for (const std::string& option : update_assembler_.take_options()) {
     const auto [verdict, text] = update.apply(option);
-    if (verdict == config::PushVerdict::fatal) return reconnect("PUSH_UPDATE: " + text, Next::same_remote);
+    if (verdict == config::PushVerdict::fatal)
+      return reconnect(RestartCause::tls_error, "PUSH_UPDATE: " + text, Next::same_remote);
     if (text.empty()) continue;
     verdict == config::PushVerdict::refused ? spdlog::warn("PUSH_UPDATE: {}", text)
                                             : spdlog::info("PUSH_UPDATE: {}", text);
@@ -92,7 +93,8 @@ void Client::apply_push(const std::vector<std::string>& options) {
   config::PushedOptions pushed;
   for (const std::string& option : options) {
     const auto [verdict, text] = config::apply_pushed(option, options_, pushed);
-    if (verdict == config::PushVerdict::fatal) return reconnect("PUSH_REPLY: " + text, Next::next_remote);
+    if (verdict == config::PushVerdict::fatal)
+      return reconnect(RestartCause::tls_error, "PUSH_REPLY: " + text, Next::next_remote);
     if (text.empty()) continue;
     verdict == config::PushVerdict::refused ? spdlog::warn("PUSH_REPLY: {}", text)
                                             : spdlog::info("PUSH_REPLY: {}", text);
@@ -104,7 +106,8 @@ void Client::apply_push(const std::vector<std::string>& options) {
 void Client::join_point_to_point(const proto::PeerInfo& other) {
   const PointToPointTerms agreed =
       agree_point_to_point(options_, ciphers_, other, server_options_, session_->session());
-  if (!agreed.cipher) return reconnect(std::string(proto::kNoSharedCipher), Next::next_remote);
+  if (!agreed.cipher)
+    return reconnect(RestartCause::tls_error, std::string(proto::kNoSharedCipher), Next::next_remote);
   config::PushedOptions terms;
   terms.cipher = std::string(crypto::aead_name(*agreed.cipher));
   if (agreed.peer_id) terms.peer_id = agreed.peer_id->value;
@@ -118,8 +121,10 @@ void Client::use_terms(config::PushedOptions&& terms) {
   pushed_ = std::move(terms);
   if (management_ != nullptr)
     for (const std::string& text : pushed_->echoes) management_->echo(text);
-  if (const auto refusal = agree_on_cipher()) return reconnect(*refusal, Next::next_remote);
-  if (const auto refusal = agree_on_batches()) return reconnect(*refusal, Next::next_remote);
+  if (const auto refusal = agree_on_cipher())
+    return reconnect(RestartCause::tls_error, *refusal, Next::next_remote);
+  if (const auto refusal = agree_on_batches())
+    return reconnect(RestartCause::tls_error, *refusal, Next::next_remote);
   warn_of_inconsistencies();
   try {
     set_buffers(transport_);
@@ -298,7 +303,7 @@ void Client::install_key(proto::KeyId key) {
       .batch = batch_,
       .epoch = pushed_->data_epoch};
   if (!data_keys_.install(session_->session(), key, agreement, *data_plane_))
-    reconnect("data keys could not be derived", Next::next_remote);
+    reconnect(RestartCause::tls_error, "data keys could not be derived", Next::next_remote);
 }
 
 dataplane::PeerSettings Client::peer_settings() const {

@@ -2,7 +2,10 @@
 
 #pragma once
 
+#include <functional>
 #include <string>
+
+#include "vpnd/config/options.hpp"
 
 namespace vpnd::control {
 
@@ -35,6 +38,11 @@ class Instance {
   virtual void restart() = 0;
   /// SIGUSR2: statistics to the log.
   virtual void log_statistics() = 0;
+  /// SIGHUP, when nothing differs that config::directives_needing_restart() would name: makes what `fresh`
+  /// asks for, and returns what puts it to use, to be called once the options that this was constructed with
+  /// have become `fresh`. Sessions go on. Throws config::ConfigError and has changed nothing then. Empty:
+  /// only a new start takes a configuration over.
+  virtual std::function<void()> prepare_reload(const config::Options& fresh) = 0;
 };
 
 }  // namespace vpnd::control

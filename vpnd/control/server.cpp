@@ -10,7 +10,6 @@
 #include <asio/post.hpp>
 #include <cstring>
 #include <iterator>
-#include <stdexcept>
 
 #include "proto/stock_channel.hpp"
 #include "tunio/tcp_socket.hpp"
@@ -18,10 +17,9 @@
 #include "vpnd/config/diagnostic.hpp"
 #include "vpnd/config/worker_count.hpp"
 #include "vpnd/control/crypto_threads.hpp"
-#include "vpnd/control/point_to_point.hpp"
 #include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/socket_setup.hpp"
-#include "vpnd/host/file_io.hpp"
+#include "vpnd/control/worker_setup.hpp"
 
 namespace vpnd::control {
 
@@ -93,14 +91,14 @@ std::size_t Server::SessionKeyHash::operator()(const SessionKey& key) const noex
 Server::Server(asio::io_context& context, const config::Options& options, management::Interface* management)
     : context_(context),
       options_(options),
-      tls_(make_tls_context(options)),
-      ciphers_(data_ciphers(options.data)),
-      first_contact_(contact_settings(options, take_wrap(options))),
+      session_factory_(options),
+      first_contact_(contact_settings(options, session_factory_.take_wrap())),
       addresses_(options),
       hooks_(context),
       end_hooks_(options, hooks_),
       client_hooks_(context, options, hooks_),
       handshakes_(context, kWaitingHandshakePackets),
+      tcp_(context),
       management_(management),
       clients_(options),
       tick_timer_(context),
@@ -112,18 +110,11 @@ Server::Server(asio::io_context& context, const config::Options& options, manage
   if (const auto& token = options.server.auth_token)
     tokens_.emplace(*token, token->renewal.value_or(options.renewal.interval));
   if (options.server.client_key_verifier) key_check_.emplace(options, hooks_.scripts());
-  for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
   for (const std::string& warning : addresses_.take_warnings()) spdlog::warn("{}", warning);
 }
 
 Server::~Server() {
   if (management_ != nullptr) management_->set_target(nullptr);
-}
-
-ServerWrap Server::take_wrap(const config::Options& options) {
-  ServerWrap wrap = make_server_wrap(options.link, options.data);
-  if (wrap.key) wrap_key_ = wrap.key->duplicate();
-  return wrap;
 }
 
 void Server::prepare() {
@@ -141,7 +132,7 @@ void Server::prepare() {
 void Server::listen() {
   for (const config::Listener& listener : options_.server.listeners) {
     if (listener.protocol.transport == config::Transport::tcp) {
-      listen_tcp(listener);
+      tcp_.add(options_, listener);
       continue;
     }
     auto group = open_udp_listener(options_, listener, workers_per_listener());
@@ -153,12 +144,6 @@ void Server::listen() {
 // Workers 0 to N-1 have the sockets of the first UDP listener, the next N those of the second, …
 std::size_t Server::workers_per_listener() const {
   return tunnel_->device().queue_count() / config::worker_groups(options_);
-}
-
-void Server::listen_tcp(const config::Listener& listener) {
-  auto socket = tunio::listen_tcp(tcp_listen_options(options_, listener));
-  spdlog::info("Listening for incoming TCP connection on {}", tunio::local_endpoint(socket).format());
-  listening_.push_back(std::move(socket));
 }
 
 void Server::start(InstanceObserver& observer) {
@@ -174,23 +159,18 @@ void Server::start(InstanceObserver& observer) {
                                         .addresses = addresses_,
                                         .hooks = client_hooks_,
                                         .verifier = verifier_ ? &*verifier_ : nullptr,
-                                        .ciphers = ciphers_,
+                                        .ciphers = session_factory_.ciphers(),
                                         .notices = notices_ ? &*notices_ : nullptr,
                                         .tokens = tokens_ ? &*tokens_ : nullptr,
                                         .lanes = static_cast<unsigned>(data_plane_->group_size())});
   if (!options_.point_to_point) data_plane_->post(dataplane::SetRoutes{addresses_.route_table()});
   spdlog::info("data path: {}", tunnel_->device().describe_data_path(data_plane_->describe()));
 
-  if (const auto& target = options_.server.port_share) {
-    port_share_.emplace(context_, *target, [this](tunio::UniqueFd socket, const tunio::Endpoint& remote) {
-      if (!stopping_) take_connection(std::move(socket), remote);
-    });
-  }
-  for (tunio::UniqueFd& socket : listening_) {
-    acceptors_.push_back(
-        std::make_unique<Acceptor>(Acceptor{asio::posix::stream_descriptor(context_, socket.release())}));
-    accept_from(*acceptors_.back());
-  }
+  tcp_.start(
+      options_.server.port_share, [this] { return has_room_for_stream(); },
+      [this](tunio::UniqueFd socket, const tunio::Endpoint& remote) {
+        take_connection(std::move(socket), remote);
+      });
   tick();
   spdlog::info("Initialization Sequence Completed");
   report(management::State::assign_ip);
@@ -203,52 +183,28 @@ std::vector<dataplane::WorkerConfig> Server::worker_configs() {
   udp_.resize(tunnel_->device().queue_count());  // none when TCP alone is listened to
   for (tunio::UniqueFd& queue : tunnel_->device().take_queues()) {
     tunio::UniqueFd& udp = udp_[configs.size()];
-    dataplane::WorkerConfig& config = configs.emplace_back();
+    dataplane::WorkerConfig& config =
+        configs.emplace_back(worker_config(options_, tunnel_->device(), std::move(queue), std::move(udp)));
     // In the worker's eyes the one end of two is like a client: all packets are its peer's.
     config.role = options_.point_to_point ? crypto::Role::client : crypto::Role::server;
-    config.io = io_config(options_, std::move(queue), std::move(udp));
     if (const auto packets = options_.server.tcp_queue_limit_packets) {
       const std::size_t bytes = std::size_t{*packets} * (options_.link.tun_mtu + proto::kDataV2Overhead);
       config.outbound.stream_backlog_bytes = std::min(config.outbound.stream_backlog_bytes, bytes);
     }
     config.inbound.client_to_client = options_.server.client_to_client;
-    config.inbound.udp_merging = tunnel_->device().udp_segmentation() ? tunio::Coalescer::UdpMerging::on
-                                                                      : tunio::Coalescer::UdpMerging::off;
-    config.inbound.tcp_merging = options_.batch.offloads.tun_tso ? tunio::Coalescer::TcpMerging::on
-                                                                 : tunio::Coalescer::TcpMerging::off;
-    config.outbound.run_bytes = options_.batch.size_bytes;
   }
   share_crypto_pool(configs, options_);
   return configs;
 }
 
-void Server::accept_from(Acceptor& acceptor) {
-  acceptor.socket.async_wait(asio::posix::stream_descriptor::wait_read,
-                             [this, &acceptor](const asio::error_code& error) {
-                               if (error) return;
-                               accept_one(acceptor);
-                               accept_from(acceptor);
-                             });
-}
-
-void Server::accept_one(Acceptor& acceptor) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  tunio::UniqueFd socket(::accept4(acceptor.socket.native_handle(), reinterpret_cast<sockaddr*>(&address),
-                                   &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  const auto remote = tunio::Endpoint::from_sockaddr(address, size);
-  if (!socket || !remote) return;
-  if (streams_.size() >= options_.server.max_clients + kStreamsBesideClients) {
-    return data_plane_->count_drop(DropReason::client_limit);
-  }
-  if (port_share_) {
-    port_share_->screen(std::move(socket), *remote);
-  } else {
-    take_connection(std::move(socket), *remote);
-  }
+bool Server::has_room_for_stream() {
+  if (streams_.size() < options_.server.max_clients + kStreamsBesideClients) return true;
+  data_plane_->count_drop(DropReason::client_limit);
+  return false;
 }
 
 void Server::take_connection(tunio::UniqueFd socket, const tunio::Endpoint& remote) {
+  if (stopping_) return;
   tunio::tune_tunnel_connection(socket, kUnsentLimit);
   data_plane_->post(dataplane::AddStream{std::move(socket), remote});
 }
@@ -312,7 +268,7 @@ DropReason Server::begin_session(const proto::NewSession& contact, const datapla
   const auto index = clients_.reserve();
   if (!index) return DropReason::client_limit;
   auto client = std::make_shared<ServerClient>(*client_context_, *this, *index, from, contact.client,
-                                               make_session(contact, from));
+                                               session_factory_.make(contact, from));
   clients_.insert(client);
   if (from.stream) {
     streams_[stream_number(from)].client = client;
@@ -342,47 +298,6 @@ void Server::ask_about_key(const std::shared_ptr<ServerClient>& client,
     const DropReason drop = deliver(present, bytes);
     if (drop != DropReason::none) data_plane_->count_drop(drop);
   });
-}
-
-// A revocation list that was replaced on disk counts from the next handshake on.
-void Server::refresh_crl() {
-  const auto& crl = options_.tls.crl;
-  if (!crl || crl->is_inline()) return;
-  std::error_code error;
-  const auto changed = std::filesystem::last_write_time(crl->path, error);
-  if (error || changed == crl_time_) return;
-  crl_time_ = changed;
-  const auto file = host::read_text_file(crl->path);
-  try {
-    if (!file.result.ok()) throw std::runtime_error(file.result.reason);
-    tls_->reload_crl(file.text);
-  } catch (const std::exception& problem) {
-    spdlog::error("crl-verify: {}; the list read before stays in force", problem.what());
-  }
-}
-
-std::unique_ptr<proto::Session> Server::make_session(const proto::NewSession& contact,
-                                                     const dataplane::Link& from) {
-  refresh_crl();
-  proto::SessionConfig config;
-  config.role = crypto::Role::server;
-  config.tls = tls_;
-  config.wrap = contact.wrap;
-  const auto& key = contact.client_key ? contact.client_key : wrap_key_;
-  if (key) config.wrap_key = key->duplicate();
-  config.max_packet_size = options_.link.max_packet_size;
-  config.ask_about_certificates = options_.scripts.tls_verify.has_value();
-  config.transport = from.stream ? proto::Transport::stream : proto::Transport::datagrams;
-  config.timers = session_timers(options_, crypto::Role::server);
-  if (options_.point_to_point) config.peer_info = point_to_point_peer_info(options_, ciphers_);
-  config.options = proto::format_options_string(options_string_settings(
-      options_, options_.link, crypto::Role::server,
-      from.stream ? config::Transport::tcp : config::Transport::udp, from.endpoint.address().family()));
-  if (contact.start == proto::NewSession::Start::after_cookie) {
-    return std::make_unique<proto::Session>(std::move(config),
-                                            proto::AcceptedContact{contact.local, contact.client}, now());
-  }
-  return std::make_unique<proto::Session>(std::move(config), contact.local, now());
 }
 
 void Server::on_worker_event(dataplane::Event&& event) {
@@ -550,6 +465,7 @@ void Server::tick() {
       return !entry.second.client && moment - entry.second.accepted >= options_.tls.handshake_window;
     });
     save_soon(moment);
+    session_factory_.tick();
     tick();
   });
 }
@@ -592,6 +508,10 @@ void Server::restart() {
   }
 }
 
+std::function<void()> Server::prepare_reload(const config::Options& fresh) {
+  return session_factory_.prepare_reload(fresh);
+}
+
 void Server::stop() {
   if (std::exchange(stopping_, true)) return;
   const auto notify = options_.link.explicit_exit_notify;
@@ -611,8 +531,7 @@ void Server::finish(const Outcome& outcome) {
   if (observer_ == nullptr) return;
   report(management::State::exiting, outcome.clean ? "SIGTERM" : "init_instance");
   tick_timer_.cancel();
-  acceptors_.clear();
-  port_share_.reset();
+  tcp_.stop();
   for (const auto& client : clients_.all()) remove(*client, "server is shutting down");
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());

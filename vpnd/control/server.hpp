@@ -3,9 +3,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
-#include <filesystem>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -20,11 +18,11 @@
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/password_verifier.hpp"
 #include "vpnd/control/peer_hooks.hpp"
-#include "vpnd/control/port_share.hpp"
-#include "vpnd/control/security_setup.hpp"
 #include "vpnd/control/server_client.hpp"
 #include "vpnd/control/server_commands.hpp"
 #include "vpnd/control/server_hooks.hpp"
+#include "vpnd/control/session_factory.hpp"
+#include "vpnd/control/tcp_listeners.hpp"
 #include "vpnd/control/tunnel.hpp"
 #include "vpnd/host/status_file.hpp"
 
@@ -43,6 +41,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void stop() override;
   void restart() override;
   void log_statistics() override;
+  std::function<void()> prepare_reload(const config::Options& fresh) override;
   /// PUSH_UPDATE to one client by its index, or to all. Returns how many were told.
   std::size_t push_update(std::optional<dataplane::PeerIndex> client,
                           const std::vector<std::string>& options);
@@ -74,17 +73,11 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
     std::shared_ptr<ServerClient> client;
     proto::TimePoint accepted;
   };
-  struct Acceptor {
-    asio::posix::stream_descriptor socket;
-  };
 
-  ServerWrap take_wrap(const config::Options& options);
   void listen();
   std::size_t workers_per_listener() const;
   std::vector<dataplane::WorkerConfig> worker_configs();
-  void listen_tcp(const config::Listener& listener);
-  void accept_from(Acceptor& acceptor);
-  void accept_one(Acceptor& acceptor);
+  bool has_room_for_stream();
   void take_connection(tunio::UniqueFd socket, const tunio::Endpoint& remote);
 
   void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;
@@ -98,8 +91,6 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void ask_about_key(const std::shared_ptr<ServerClient>& client,
                      const std::optional<crypto::TlsCryptMetadata>& metadata,
                      std::span<const std::byte> packet);
-  std::unique_ptr<proto::Session> make_session(const proto::NewSession& contact, const dataplane::Link& from);
-  void refresh_crl();
 
   void on_worker_event(dataplane::Event&& event) override;
   void handle(const dataplane::StreamOpened& opened);
@@ -130,10 +121,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   asio::io_context& context_;
   const config::Options& options_;
-  std::shared_ptr<crypto::TlsContext> tls_;
-  std::filesystem::file_time_type crl_time_{};  // of the revocation list in force
-  proto::CipherList ciphers_;
-  std::optional<crypto::KeyMaterial> wrap_key_;  // the static key of tls-auth or tls-crypt
+  SessionFactory session_factory_;
   proto::FirstContact first_contact_;
   AddressBook addresses_;
   hooks::HookRunner hooks_;
@@ -147,9 +135,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   std::optional<Tunnel> tunnel_;
   std::vector<tunio::UniqueFd> udp_;  // of the workers
-  std::vector<tunio::UniqueFd> listening_;
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  std::optional<PortShare> port_share_;
+  TcpListeners tcp_;
   std::unique_ptr<DataPlane> data_plane_;
   std::optional<ServerContext> client_context_;
 

@@ -282,6 +282,7 @@ void ServerClient::warn_of_inconsistencies() const {
 }
 
 void ServerClient::handle(proto::Established&& established) {
+  log_verified(label(), driver_.session().peer_chain());
   if (established.origin == proto::KeyOrigin::handshake) {
     connect(established.key);
   } else {

@@ -1,8 +1,17 @@
 #include "vpnd/control/session_driver.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 
 namespace vpnd::control {
+
+void log_verified(std::string_view label, std::span<const crypto::CertificateFacts> chain) {
+  for (std::size_t depth = chain.size(); depth-- > 0;) {
+    spdlog::info("{}{}VERIFY OK: depth={}, {}", label, label.empty() ? "" : ": ", depth,
+                 chain[depth].subject);
+  }
+}
 
 proto::Now now() {
   const auto wall = std::chrono::system_clock::now().time_since_epoch();

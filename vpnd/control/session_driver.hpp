@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "proto/session.hpp"
@@ -17,6 +18,10 @@ namespace vpnd::control {
 
 /// The current moment on both clocks.
 proto::Now now();
+
+/// A line for each certificate of a peer that was found good, as OpenVPN writes it. `label` stands in front
+/// of it, unless it is empty.
+void log_verified(std::string_view label, std::span<const crypto::CertificateFacts> chain);
 
 /// Hears a session's events. A handler may call anything on the driver, but must not destroy it before it
 /// returns.

@@ -106,6 +106,7 @@ std::vector<tunio::UniqueFd> open_udp_listener(const config::Options& options,
   set_listening(udp, options, listener, kUdpBuffers);
   udp.mtu_discovery = mtu_discovery(options.link.mtu_discovery);
   udp.gro = options.batch.offloads.udp_gro;
+  udp.note_local_address = options.socket.multihome && listener.host.empty();
   return tunio::open_udp_group(udp, static_cast<unsigned>(workers), kByPeerId);
 }
 

@@ -59,7 +59,14 @@ void Tunnel::start_next() {
   operation([this] { start_next(); });
 }
 
-void Tunnel::bring_up_now(const TunnelPlan& plan) {
+void Tunnel::prepare(asio::io_context& context) {
+  dns_.prepare(context);
+  names_.emplace(context);
+}
+
+void Tunnel::bring_up_now(const TunnelPlan& wanted) {
+  TunnelPlan plan = wanted;
+  plan.routing.routes = names_->look_up_now(plan.routing.routes);
   raise(plan, Wait::yes, [](const std::string& failure) {
     if (!failure.empty()) throw std::runtime_error(failure);
   });
@@ -71,9 +78,17 @@ void Tunnel::bring_up(const TunnelPlan& plan, Done done) {
       done(failure);
       finished();
     };
-    if (plan_ == plan) return preserve(end);
-    lower(signal_, Wait::no, [this, plan, end] { raise(plan, Wait::no, end); });
+    names_->look_up(plan.routing.routes, [this, plan, end](std::vector<config::Route> routes) {
+      TunnelPlan known = plan;
+      known.routing.routes = std::move(routes);
+      change_to(known, end);
+    });
   });
+}
+
+void Tunnel::change_to(const TunnelPlan& plan, const Done& done) {
+  if (plan_ == plan) return preserve(done);
+  lower(signal_, Wait::no, [this, plan, done] { raise(plan, Wait::no, done); });
 }
 
 void Tunnel::bring_down(const std::string& signal, Done done) {

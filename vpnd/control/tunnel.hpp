@@ -16,6 +16,7 @@
 #include <string>
 
 #include "vpnd/control/dns_updown.hpp"
+#include "vpnd/control/route_names.hpp"
 #include "vpnd/control/tunnel_device.hpp"
 #include "vpnd/hooks/hook_runner.hpp"
 
@@ -36,7 +37,7 @@ class Tunnel {
   const TunnelDevice& device() const noexcept { return device_; }
 
   /// With the privileges of the start, before they are given up.
-  void prepare(asio::io_context& context) { dns_.prepare(context); }
+  void prepare(asio::io_context& context);
 
   /// What hooks are told besides the tunnel itself: of the peer, on a client.
   void set_peer_variables(const host::ScriptEnvironment& variables) { peer_variables_ = variables; }
@@ -48,7 +49,7 @@ class Tunnel {
   host::ScriptEnvironment variables() const;
 
   /// Before anything runs: waits for the hooks. Throws std::runtime_error when the tunnel cannot be used.
-  void bring_up_now(const TunnelPlan& plan);
+  void bring_up_now(const TunnelPlan& wanted);
   /// A tunnel that is up and looks so already is left alone, but for the hooks of up-restart.
   void bring_up(const TunnelPlan& plan, Done done);
   /// Does nothing when it is not up. The device stays. `signal` is what hooks find under that name.
@@ -65,6 +66,7 @@ class Tunnel {
 
   void enqueue(Operation operation);
   void start_next();
+  void change_to(const TunnelPlan& plan, const Done& done);
   void raise(const TunnelPlan& plan, Wait wait, Done done);
   void lower(const std::string& signal, Wait wait, Next done);
   void take_down(Wait wait, const Next& end);
@@ -76,6 +78,7 @@ class Tunnel {
   hooks::HookRunner& hooks_;
   TunnelDevice device_;
   DnsHook dns_;
+  std::optional<RouteNames> names_;
   host::ScriptEnvironment peer_variables_;
   std::optional<TunnelPlan> plan_;  // of the tunnel that is up, or on its way
   std::string signal_;              // for hooks, once the end has a reason

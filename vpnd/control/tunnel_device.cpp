@@ -144,6 +144,8 @@ std::optional<tunio::IpAddress> TunnelDevice::resolve(const config::RouteTarget&
       return plan.gateway();
     case config::RouteKeyword::remote_host:
       return plan.server;
+    case config::RouteKeyword::host_name:
+      return std::nullopt;  // RouteNames has put addresses in their place
     case config::RouteKeyword::net_gateway: {
       const auto path = routes_.default_path(tunio::IpFamily::v4);
       return path ? path->gateway : std::nullopt;

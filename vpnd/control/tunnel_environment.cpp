@@ -38,6 +38,8 @@ std::optional<tunio::IpAddress> gateway_of(const config::Route& route, const Tun
       return net_gateway;
     case config::RouteKeyword::remote_host:
       return plan.server;
+    case config::RouteKeyword::host_name:
+      break;  // RouteNames has put addresses in their place
   }
   return std::nullopt;
 }

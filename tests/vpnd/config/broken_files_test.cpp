@@ -114,6 +114,8 @@ constexpr Broken kBroken[] = {
     {Base::client, 1, "route 10.0.0.0 255.0.255.0", "255.0.255.0", "as in 255.255.255.0"},
     {Base::client, 1, "route 10.0.0.1 255.255.255.0", "10.0.0.1", "did you mean 10.0.0.0"},
     {Base::client, 1, "route 10.0.0.0/8", "10.0.0.0/8", "not an IPv4 address"},
+    {Base::client, 1, "route 10.0.0.999", "10.0.0.999", "not an IPv4 address"},
+    {Base::client, 1, "http-proxy-override proxy", "http-proxy-override", "HOST PORT"},
     {Base::client, 1, "route fd00::1", "fd00::1", "not an IPv4 address"},  // CVE-2025-12106: the other family
     {Base::client, 1, "route-ipv6 10.0.0.0/8", "10.0.0.0/8", "such as fd00:1::/64"},
     {Base::client, 1, "route-ipv6 fd00::/129", "fd00::/129", "such as fd00:1::/64"},

@@ -11,6 +11,7 @@
 #include "vpnd/config/directive.hpp"
 #include "vpnd/config/help.hpp"
 #include "vpnd/config/lexer.hpp"
+#include "vpnd/config/reload.hpp"
 
 namespace vpnd::config::testing {
 namespace {
@@ -152,6 +153,12 @@ Loaded load_sample(const std::string& text) {
 
 std::string name_of(const std::string& line) {
   return tokenise(line).words.front();
+}
+
+TEST(ManPages, NameWhatARunningServerTakesOver) {
+  Names adoptable;
+  for (const std::string_view name : adoptable_directives()) adoptable.emplace(name);
+  EXPECT_EQ(listed("docs/vpnd.8", ".Ic "), adoptable);
 }
 
 TEST(Samples, LoadAsTheyAreAndWithEachOfTheirGroups) {

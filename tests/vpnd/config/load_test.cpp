@@ -201,9 +201,6 @@ TEST(Load, WarnsInsteadOfStayingSilent) {
   } cases[] = {
       {"fast-io", "test.conf:6: \"fast-io\": has no effect: I/O is always batched"},
       {"block-outside-dns", "test.conf:6: \"block-outside-dns\": has no effect: for Windows only"},
-      {"passtos",
-       "test.conf:6: \"passtos\": not yet supported by vpnd: the TOS field of inner packets is not copied to "
-       "the outer ones"},
       {"crypto-threads 2", ""},
       {"workers 4", ""},
       {"cipher AES-256-CBC", ""},  // most providers say so; it is only announced
@@ -342,6 +339,31 @@ TEST(Load, ReadsWhatTheProxyIsTold) {
   EXPECT_EQ(proxy->credentials->username, "bob");
   EXPECT_EQ(proxy->credentials->password.expose(), "secret");
   EXPECT_EQ(proxy->http_agent, "an agent");
+}
+
+TEST(Load, TakesOneProxyForAllThatIsReachedOverTcp) {
+  const std::string overridden = "http-proxy-override proxy 3128\n";
+  const Options options =
+      client_with("proto udp\nremote other.example 443 tcp\nremote third.example 444 tcp\n" + overridden);
+  ASSERT_EQ(options.client.remotes.size(), 2u) << "the one over UDP is left out";
+  for (const Remote& remote : options.client.remotes) {
+    ASSERT_TRUE(remote.link.proxy);
+    EXPECT_EQ(remote.link.proxy->host, "proxy");
+  }
+  EXPECT_THAT(warnings_of(kClient + overridden), HasSubstr("no remote is reached over TCP"));
+}
+
+TEST(Load, KeepsNamesOfHostsInRoutesForLater) {
+  const Options options = client_with("route site.example 255.255.255.255 gateway.example\n");
+  const Route& route = options.tunnel.routing.routes.at(0);
+  EXPECT_EQ(route.network.keyword, RouteKeyword::host_name);
+  EXPECT_EQ(route.network.host, "site.example");
+  EXPECT_EQ(route.gateway->host, "gateway.example");
+}
+
+TEST(Load, WarnsAClientOfMultihome) {
+  EXPECT_TRUE(server_with("multihome\n").socket.multihome);
+  EXPECT_THAT(warnings_of(std::string(kClient) + "multihome\n"), HasSubstr("multihome"));
 }
 
 TEST(Load, ReadsWhatElseACertificateMustBeLike) {

@@ -105,13 +105,11 @@ TEST(PushedOptions, RefusesHostileValues) {
       {"ifconfig 10.8.0.2", "pushed option \"ifconfig 10.8.0.2\": wrong number of arguments"},
       {"ifconfig-ipv6 ff02::1/64", "pushed option: \"ff02::1\": not an address for an interface"},
       {"route vpn.example.org",
-       "pushed option: \"vpn.example.org\": not an IPv4 address, vpn_gateway, net_gateway or remote_host; "
-       "host names are "
-       "not looked up"},
+       "pushed option: \"vpn.example.org\": not an IPv4 address; the names of hosts need allow-pull-fqdn"},
       // CVE-2025-12106: an address of the other family
       {"route fd00::1 255.0.0.0",
-       "pushed option: \"fd00::1\": not an IPv4 address, vpn_gateway, net_gateway or remote_host; host names "
-       "are not looked up"},
+       "pushed option: \"fd00::1\": not an IPv4 address, the name of a host, vpn_gateway, net_gateway or "
+       "remote_host"},
       {"tun-mtu 1", "pushed option: \"1\": out of range; tun-mtu takes 100 to 1600"},
       {"peer-id 16777216", "pushed option: \"16777216\": out of range; peer-id takes -1 to 16777215"},
       {"setenv-safe LD_PRELOAD=x 1",
@@ -220,6 +218,14 @@ TEST(PullFilters, TellInAdvanceWhatTheyLetThrough) {
   EXPECT_TRUE(passes_pull_filters("peer-id 7", options));
   EXPECT_FALSE(passes_pull_filters("peer-id 0", options));
   EXPECT_TRUE(passes_pull_filters("vpnd-batch 1 1", options));
+}
+
+TEST(PushedRoutes, MayNameHostsWhereTheClientAllowsIt) {
+  const std::string option = "route site.example 255.255.255.255";
+  PushedOptions pushed;
+  EXPECT_NE(apply_pushed(option, client_with(""), pushed).verdict, PushVerdict::applied);
+  EXPECT_EQ(apply_pushed(option, client_with("allow-pull-fqdn\n"), pushed).verdict, PushVerdict::applied);
+  EXPECT_EQ(pushed.routing.routes.at(0).network.host, "site.example");
 }
 
 }  // namespace

@@ -1,0 +1,106 @@
+"""What a running server does with SIGHUP. Each function is a case; its name is the sentence it proves."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+from star import CaseList, Client, Star, check_connected, check_stays_out
+from support.errors import check
+from support.process import wait_until
+from support.programs import COMPLETED
+from support.runner import Skipped
+
+case = CaseList()
+
+IN_FORCE = "the configuration is in force"
+
+
+@case
+def sighup_changes_what_new_clients_get_and_keeps_those_that_are_there(star: Star) -> None:
+    star.start_server('push "route 203.0.113.0 255.255.255.0"', "duplicate-cn")
+    first = star.connect_client(1)
+    _rewrite(star, "203.0.113.0", "198.51.100.0")
+    _reload(star)
+    second = star.connect_client(2)
+    wait_until(lambda: "198.51.100.0/24" in second.namespace.ip("route"), 5, "the route that is pushed now")
+    check("203.0.113.0/24" in first.namespace.ip("route"), "the first client has lost its route")
+    _check_undisturbed(star, first)
+    star.wait_for_clients(2)
+
+
+@case
+def sighup_takes_a_directory_of_client_files_and_verbosity(star: Star) -> None:
+    star.start_server()
+    first = star.connect_client(1)
+    directory = star.lab.directory / "clients"
+    directory.mkdir()
+    (directory / "client2").write_text("ifconfig-push 10.8.0.77 255.255.255.0\n")
+    _rewrite(star, "verb 3", f"verb 4\nclient-config-dir {directory}")
+    _reload(star)
+    second = star.connect_client(2, certificate="client2")
+    check(second.v4 == "10.8.0.77", f"the second client's address is {second.v4}")
+    _check_undisturbed(star, first)
+
+
+@case
+def sighup_takes_another_certificate_and_revocation_list(star: Star) -> None:
+    """A client that was there renews its keys with the new ones; who is revoked comes no more."""
+    certificate, key = star.lab.directory / "server.crt", star.lab.directory / "server.key"
+    shutil.copy(star.pki.path("server.crt"), certificate)
+    shutil.copy(star.pki.path("server.key"), key)
+    star.start_server(f"cert {certificate}", f"key {key}", "duplicate-cn", without=("cert ", "key "))
+    first = star.connect_client(1, "reneg-sec 5")
+    revoked = star.connect_client(2, certificate="revoked")
+    revoked.process.terminate()
+    star.pki.issue("server-2", "serverAuth")
+    shutil.copy(star.pki.path("server-2.crt"), certificate)
+    shutil.copy(star.pki.path("server-2.key"), key)
+    _rewrite(star, "duplicate-cn", f"duplicate-cn\ncrl-verify {star.pki.path('crl.pem')}")
+    _reload(star)
+    check_stays_out(star.start_client(3, certificate="revoked"))
+    first.process.wait_for("CN *= *server-2", 20)
+    _check_undisturbed(star, first)
+
+
+@case
+def sighup_with_a_broken_configuration_changes_nothing(star: Star) -> None:
+    star.start_server()
+    client = star.connect_client(1)
+    _rewrite(star, "verb 3", "verb 3\nno-such-directive 1")
+    star.server.send_signal(signal.SIGHUP)
+    star.server.wait_for("nothing has changed", 10)
+    check("no-such-directive" in star.server.text(), "the log does not name the word at fault")
+    _check_undisturbed(star, client)
+
+
+@case
+def sighup_begins_anew_for_what_a_running_server_cannot_change(star: Star) -> None:
+    star.start_server("explicit-exit-notify 1")
+    client = star.connect_client(1)
+    _rewrite(star, "verb 3", "verb 3\ntxqueuelen 777")
+    star.server.send_signal(signal.SIGHUP)
+    star.server.wait_for("begun anew because of: txqueuelen", 10)
+    star.server.wait_for(COMPLETED, 15, count=2)
+    client.wait_until_connected(times=2, timeout=30)
+    check_connected(client)
+
+
+def _rewrite(star: Star, old: str, new: str) -> None:
+    if not star.server_program.is_vpnd:
+        raise Skipped("OpenVPN begins anew on SIGHUP")
+    config = star.lab.directory / "server.conf"
+    text = config.read_text()
+    check(old in text, f"the server's configuration does not say {old}")
+    config.write_text(text.replace(old, new))
+
+
+def _reload(star: Star) -> None:
+    star.server.send_signal(signal.SIGHUP)
+    star.server.wait_for(IN_FORCE, 10)
+
+
+def _check_undisturbed(star: Star, client: Client) -> None:
+    check_connected(client)
+    check(star.server.count(COMPLETED) == 1, "the server has begun anew")
+    check(client.process.count(COMPLETED) == 1, "the client had to connect again")

@@ -1,0 +1,65 @@
+// One instance, server or client, in its process: what it needs privileges for, signals, the service manager.
+
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "vpnd/config/load.hpp"
+#include "vpnd/control/instance.hpp"
+#include "vpnd/daemon_management.hpp"
+#include "vpnd/host/privileges.hpp"
+#include "vpnd/host/service_manager.hpp"
+
+namespace vpnd {
+
+/// Runs one instance and turns signals into calls.
+class Daemon final : public control::InstanceObserver {
+ public:
+  /// `loaded` changes when a running server takes over another configuration, which `read_again` reads.
+  /// Throws config::ConfigError.
+  Daemon(config::Loaded& loaded, std::function<config::Loaded()> read_again);
+
+  /// What must happen with the privileges the process was started with; gives them up then.
+  void prepare();
+
+  struct Result {
+    std::optional<config::Loaded> next;  // what to start anew with; nothing: exit
+    bool clean;
+  };
+  /// Returns when a signal, or what the instance met with, has ended it.
+  Result run();
+
+  void on_ready(const std::string& status) override;
+  void on_ended(const control::Outcome& outcome) override;
+
+ private:
+  void give_up_privileges();
+  void hand_over_files(const host::PrivilegeRequest& request) const;
+  void await_signal();
+  void act_on(int signal);
+  void end();
+  void read_configuration_again();
+  void use(config::Loaded&& fresh);
+  void feed_watchdog();
+
+  config::Loaded& loaded_;
+  const std::function<config::Loaded()> read_again_;
+  asio::io_context context_;
+  asio::signal_set signals_;
+  asio::steady_timer watchdog_;
+  host::ServiceManager service_;
+  std::unique_ptr<DaemonManagement> management_;  // outlives the instance, which tells it things
+  std::unique_ptr<control::Instance> instance_;
+  bool started_ = false;
+  std::optional<std::string> ready_;    // what it was ready for
+  std::optional<config::Loaded> next_;  // to start anew with
+  bool clean_ = true;
+};
+
+}  // namespace vpnd
