@@ -100,7 +100,8 @@ TEST_F(UdpReceiveTest, NotesTheAddressThatWasSentTo) {
   EXPECT_NE(arrival->source, *Endpoint::from_text("192.0.2.1", 1194));
 
   in6_pktinfo mapped{};  // IPv4 on an IPv6 socket
-  const auto bytes = IpAddress::parse("::ffff:192.0.2.7")->bytes();
+  const IpAddress address = *IpAddress::parse("::ffff:192.0.2.7");
+  const auto bytes = address.bytes();
   std::memcpy(&mapped.ipi6_addr, bytes.data(), bytes.size());
   with_local_address(IPPROTO_IPV6, IPV6_PKTINFO, mapped);
   arrival = check(100);
