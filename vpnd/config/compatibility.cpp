@@ -21,7 +21,6 @@ Every directive of OpenVPN 2.7, and those that older versions knew, has one of t
 |---|---|
 | works | what it says |
 | no effect | accepts it, with a warning that names the reason: nothing is to be done for it |
-| missing | accepts it, with a warning that names the consequence; a tunnel works without |
 | not yet | refuses to start, since it would not be the tunnel that was asked for, and names a remedy |
 | refused | refuses to start, and names what to do instead; it will not come |
 
@@ -42,8 +41,6 @@ std::string_view mark(Verdict verdict) {
       return "works";
     case Verdict::no_effect:
       return "no effect";
-    case Verdict::not_yet_harmless:
-      return "missing";
     case Verdict::not_yet:
       return "not yet";
     case Verdict::refused:

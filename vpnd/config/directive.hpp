@@ -14,10 +14,9 @@ struct Draft;
 
 enum class Verdict : std::uint8_t {
   works,
-  no_effect,         // nothing to do for it here; accepted with a warning that says why
-  not_yet_harmless,  // missing, and a tunnel works without: a warning names the consequence
-  not_yet,           // missing, and a tunnel without would not be what was asked for: an error
-  refused,           // will not come: an error names the alternative
+  no_effect,  // nothing to do for it here; accepted with a warning that says why
+  not_yet,    // missing, and a tunnel without would not be what was asked for: an error
+  refused,    // will not come: an error names the alternative
 };
 
 // Where a directive may stand. Bits.

@@ -19,11 +19,6 @@ constexpr Directive unused(std::string_view name, std::string_view text, Context
   return row(Verdict::no_effect, name, text, contexts);
 }
 
-constexpr Directive later(std::string_view name, std::string_view consequence,
-                          Contexts contexts = kAnywhere) {
-  return row(Verdict::not_yet_harmless, name, consequence, contexts);
-}
-
 constexpr Directive missing(std::string_view name, std::string_view remedy, Contexts contexts = kAnywhere) {
   return row(Verdict::not_yet, name, remedy, contexts);
 }
@@ -89,8 +84,6 @@ constexpr Directive kUnused[] = {
 };
 
 constexpr Directive kMissing[] = {
-    // A tunnel works without: the text is the consequence.
-
     // It would not be the tunnel that was asked for: the text is the remedy.
     missing("keying-material-exporter", "remove it"),
     missing("management-external-cert", "give cert and key as files"),
