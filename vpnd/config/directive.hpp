@@ -66,10 +66,9 @@ struct Directive {
   std::string_view text = {};      // works: what it does; else: the consequence, the reason, the remedy
 };
 
-// Has a line in --help and an entry in vpnd.conf(5): what works, and what is kept for later.
+// Has a line in --help and an entry in vpnd.conf(5).
 constexpr bool is_documented(const Directive& directive) {
-  return (directive.verdict == Verdict::works || directive.handler != nullptr) &&
-         directive.contexts != kPushed;
+  return directive.verdict == Verdict::works && directive.contexts != kPushed;
 }
 
 // The parts of the table, one per topic and one for what does not work.
