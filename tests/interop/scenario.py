@@ -177,7 +177,16 @@ class _Scenario:
         up.finish()
         down.finish()
         sent, lost = pings.finish()
-        check(self.options.lossy or lost == 0, f"{lost} of {sent} echo requests lost")
+        if lost and not self.options.lossy:
+            raise CheckFailed(f"{lost} of {sent} echo requests lost\n{self._where_packets_went()}")
+
+    def _where_packets_went(self) -> str:
+        """The counters of both devices; what the programs say of themselves is in the tails of their logs then."""
+        for process in (self.server, self.client):
+            process.send_signal(signal.SIGUSR2)
+        time.sleep(0.5)
+        return "".join(host.namespace.ip("-s", "link", "show", "dev", "tun0")
+                       for host in (self._server_host, self._client_host))
 
     def _restart_server(self) -> None:
         before = self._completions("client")
