@@ -44,6 +44,13 @@ static inline void tunb_batch_append(struct tunb_batch *batch, struct tunb_packe
 	batch->packets++;
 }
 
+/*
+ * Whether what waits should go to the stack before another packet like @last is made: there are many of them, or they
+ * fill the memory that packets are cut from. If the stack lets go of them at once, as it does of what it forwards, that
+ * memory is used again, warm in the cache, and not taken and cleared anew.
+ */
+bool tunb_batch_is_full(const struct tunb_batch *batch, const struct tunb_packet *last);
+
 /* Room for a packet of this length. NULL: no memory. */
 struct tunb_packet *tunb_packet_alloc(u32 length, gfp_t gfp);
 

@@ -7,8 +7,6 @@
 #include "shared_ring.h"
 #include "tunb.h"
 
-#define PACKETS_PER_GROUP	64
-
 /* Copies the record at the start; 0: the packet, or NULL for one that is malformed; else the error. */
 static int take_record(struct tunb_shared *shared, u32 *available, struct tunb_packet **result)
 {
@@ -82,7 +80,7 @@ static long drain(struct tunb_queue *queue, struct tunb_shared *shared)
 			continue;
 		taken++;
 		tunb_batch_append(&batch, packet);
-		if (batch.packets < PACKETS_PER_GROUP)
+		if (!tunb_batch_is_full(&batch, packet))
 			continue;
 		publish(shared);
 		error = tunb_inject(queue, &batch);

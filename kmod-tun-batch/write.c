@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * From user space, first half: packets are cut out of what is written and copied into memory of the kernel. This may
- * sleep and holds nothing. Every 64 of them go on together (inject.c).
+ * sleep and holds nothing. Up to 64 of them go on together (inject.c).
  *
  * Nothing in the user's memory is looked at twice: lengths are taken from the copy.
  */
@@ -14,12 +14,48 @@
 #include "tunb.h"
 
 #define PACKETS_PER_GROUP	64
+/* Fewer do not pay for a visit to the stack. */
+#define LEAST_PER_GROUP		8
 /* Of a large packet, in one piece: all headers. */
 #define LINEAR_BYTES		256
+
+/* What must have been copied before it is known how long a packet is. */
+struct packet_head {
+	struct tun_batch_frame frame;	/* framed format */
+	u8 prefix[TUNB_LENGTH_PREFIX];
+};
+
+/* The head of the next packet is copied along with a small one, for a moment into the room of its skb_shared_info. */
+static_assert(sizeof(struct packet_head) + TUN_BATCH_ALIGN <= sizeof(struct skb_shared_info));
+
+/* Where a write stands. */
+struct writer {
+	struct iov_iter *from;
+	gfp_t gfp;
+	bool framed;
+	bool head_is_here;	/* of the packet that comes next; else @from begins with it */
+	struct packet_head head;
+};
 
 static size_t fragment_size(u32 length)
 {
 	return SKB_DATA_ALIGN(TUNB_HEADROOM + length) + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+}
+
+static bool has_room(const struct page_frag *fragment, size_t size)
+{
+	return fragment->page && fragment->offset + size <= fragment->size;
+}
+
+bool tunb_batch_is_full(const struct tunb_batch *batch, const struct tunb_packet *last)
+{
+	const struct page_frag *fragment = &current->task_frag;
+
+	if (batch->packets >= PACKETS_PER_GROUP)
+		return true;
+	if (last->skb || batch->packets < LEAST_PER_GROUP)
+		return false;
+	return !has_room(fragment, ALIGN(last->fragment_size, SMP_CACHE_BYTES));
 }
 
 /* A packet in a page fragment of the thread's own. */
@@ -30,10 +66,10 @@ static struct tunb_packet *small_packet(u32 length, gfp_t gfp)
 	struct tunb_packet *packet;
 
 	fragment->offset = ALIGN(fragment->offset, SMP_CACHE_BYTES);
-	if (unlikely(!skb_page_frag_refill(size, fragment, gfp)))
+	if (!has_room(fragment, size) && unlikely(!skb_page_frag_refill(size, fragment, gfp)))
 		return NULL;
 	packet = page_address(fragment->page) + fragment->offset;
-	get_page(fragment->page);
+	page_ref_inc(fragment->page); /* which is the first of its folio */
 	fragment->offset += size;
 	packet->skb = NULL;
 	packet->fragment_size = size;
@@ -66,71 +102,113 @@ struct tunb_packet *tunb_packet_alloc(u32 length, gfp_t gfp)
 	return fragment_size(length) <= PAGE_SIZE ? small_packet(length, gfp) : large_packet(length, gfp);
 }
 
-/* Copies what follows the first @have bytes, which are in @prefix. */
-static bool fill(struct tunb_packet *packet, const u8 *prefix, u32 have, struct iov_iter *from)
+static size_t head_size(const struct writer *writer)
 {
-	u32 rest = packet->length - have;
-	u8 *data = tunb_packet_start(packet);
-
-	memcpy(data, prefix, have);
-	if (packet->skb)
-		return skb_copy_datagram_from_iter(packet->skb, have, from, rest) == 0;
-	return copy_from_iter_full(data + have, rest, from);
+	return writer->framed ? sizeof(writer->head) : sizeof(writer->head.prefix);
 }
 
-/* The packet that begins with @prefix and of whose bytes the others follow in @from. */
-static struct tunb_packet *copy_packet(const u8 *prefix, u32 length, struct iov_iter *from, gfp_t gfp)
+static void *head_start(struct writer *writer)
 {
-	struct tunb_packet *packet = tunb_packet_alloc(length, gfp);
+	return writer->framed ? (void *)&writer->head : writer->head.prefix;
+}
 
+/* Bytes that have not become packets. */
+static size_t bytes_left(const struct writer *writer)
+{
+	return iov_iter_count(writer->from) + (writer->head_is_here ? head_size(writer) : 0);
+}
+
+static int read_head(struct writer *writer)
+{
+	size_t size = head_size(writer);
+
+	if (writer->head_is_here) {
+		writer->head_is_here = false;
+		return 0;
+	}
+	if (iov_iter_count(writer->from) < size)
+		return -EINVAL;
+	return copy_from_iter_full(head_start(writer), size, writer->from) ? 0 : -EFAULT;
+}
+
+/*
+ * Copies @size bytes to @to, and with them the next head, which saves a second copy for each packet. Whether the next
+ * one can be read is not this packet's affair.
+ */
+static bool copy_and_look_ahead(struct writer *writer, u8 *to, u32 size, size_t padding)
+{
+	struct iov_iter *from = writer->from;
+	size_t ahead = head_size(writer), wanted = size, copied;
+
+	padding = min(padding, iov_iter_count(from) - size);
+	wanted += padding;
+	if (iov_iter_count(from) - wanted >= ahead)
+		wanted += ahead;
+	copied = copy_from_iter(to, wanted, from);
+	if (unlikely(copied < size))
+		return false;
+	if (likely(copied == size + padding + ahead)) {
+		memcpy(head_start(writer), to + size + padding, ahead);
+		writer->head_is_here = true;
+	} else if (copied > size + padding) {
+		iov_iter_revert(from, copied - size - padding);
+	} else {
+		iov_iter_advance(from, size + padding - copied);
+	}
+	return true;
+}
+
+/* Fills in what follows the prefix in the head. */
+static bool fill(struct writer *writer, struct tunb_packet *packet, size_t padding)
+{
+	u32 have = TUNB_LENGTH_PREFIX, rest = packet->length - have;
+	u8 *data = tunb_packet_start(packet);
+
+	memcpy(data, writer->head.prefix, have);
+	if (!packet->skb)
+		return copy_and_look_ahead(writer, data + have, rest, padding);
+	if (skb_copy_datagram_from_iter(packet->skb, have, writer->from, rest))
+		return false;
+	iov_iter_advance(writer->from, min(padding, iov_iter_count(writer->from)));
+	return true;
+}
+
+/* Of the packet that begins with the head. 0: it cannot be one. */
+static u32 checked_length(const struct writer *writer)
+{
+	u32 length = tunb_ip_length(writer->head.prefix);
+
+	if (!length || length > iov_iter_count(writer->from) + TUNB_LENGTH_PREFIX)
+		return 0;
+	if (!writer->framed)
+		return length;
+	return !writer->head.frame.reserved && le32_to_cpu(writer->head.frame.length) == length ? length : 0;
+}
+
+static struct tunb_packet *copy_packet(struct writer *writer)
+{
+	struct tunb_packet *packet;
+	size_t padding = 0;
+	u32 length;
+	int error;
+
+	error = read_head(writer);
+	if (error)
+		return ERR_PTR(error);
+	length = checked_length(writer);
+	if (!length)
+		return ERR_PTR(-EINVAL);
+	packet = tunb_packet_alloc(length, writer->gfp);
 	if (!packet)
-		return ERR_PTR(gfp & __GFP_DIRECT_RECLAIM ? -ENOMEM : -EAGAIN);
-	if (!fill(packet, prefix, TUNB_LENGTH_PREFIX, from)) {
+		return ERR_PTR(writer->gfp & __GFP_DIRECT_RECLAIM ? -ENOMEM : -EAGAIN);
+	if (writer->framed) {
+		memcpy(&packet->offload, &writer->head.frame.offload, sizeof(packet->offload));
+		padding = -(sizeof(writer->head.frame) + length) % TUN_BATCH_ALIGN;
+	}
+	if (!fill(writer, packet, padding)) {
 		tunb_packet_free(packet);
 		return ERR_PTR(-EFAULT);
 	}
-	return packet;
-}
-
-static struct tunb_packet *copy_plain(struct iov_iter *from, gfp_t gfp)
-{
-	size_t limit = iov_iter_count(from);
-	u8 prefix[TUNB_LENGTH_PREFIX];
-	u32 length;
-
-	if (limit < sizeof(prefix))
-		return ERR_PTR(-EINVAL);
-	if (!copy_from_iter_full(prefix, sizeof(prefix), from))
-		return ERR_PTR(-EFAULT);
-	length = tunb_ip_length(prefix);
-	if (!length || length > limit)
-		return ERR_PTR(-EINVAL);
-	return copy_packet(prefix, length, from, gfp);
-}
-
-static struct tunb_packet *copy_frame(struct iov_iter *from, gfp_t gfp)
-{
-	struct {
-		struct tun_batch_frame frame;
-		u8 prefix[TUNB_LENGTH_PREFIX];
-	} head;
-	size_t limit = iov_iter_count(from), padding;
-	struct tunb_packet *packet;
-	u32 length;
-
-	if (limit < sizeof(head))
-		return ERR_PTR(-EINVAL);
-	if (!copy_from_iter_full(&head, sizeof(head), from))
-		return ERR_PTR(-EFAULT);
-	length = le32_to_cpu(head.frame.length);
-	if (head.frame.reserved || length > limit - sizeof(head.frame) || tunb_ip_length(head.prefix) != length)
-		return ERR_PTR(-EINVAL);
-	packet = copy_packet(head.prefix, length, from, gfp);
-	if (IS_ERR(packet))
-		return packet;
-	memcpy(&packet->offload, &head.frame.offload, sizeof(packet->offload));
-	padding = -(sizeof(head.frame) + length) % TUN_BATCH_ALIGN;
-	iov_iter_advance(from, min(padding, iov_iter_count(from)));
 	return packet;
 }
 
@@ -141,14 +219,15 @@ static bool is_malformed(long error)
 
 static ssize_t write_batch(struct tunb_queue *queue, struct iov_iter *from, gfp_t gfp)
 {
+	struct writer writer = { .from = from, .gfp = gfp, .framed = queue->tunb->framed };
 	size_t total = iov_iter_count(from), copied = 0, taken = 0;
 	struct tunb_packet *packet;
 	struct tunb_batch batch;
 	ssize_t error = 0;
 
 	tunb_batch_init(&batch);
-	while (iov_iter_count(from)) {
-		packet = queue->tunb->framed ? copy_frame(from, gfp) : copy_plain(from, gfp);
+	while (bytes_left(&writer)) {
+		packet = copy_packet(&writer);
 		if (IS_ERR(packet)) {
 			error = PTR_ERR(packet);
 			if (is_malformed(error))
@@ -156,8 +235,8 @@ static ssize_t write_batch(struct tunb_queue *queue, struct iov_iter *from, gfp_
 			break;
 		}
 		tunb_batch_append(&batch, packet);
-		copied = total - iov_iter_count(from);
-		if (batch.packets < PACKETS_PER_GROUP)
+		copied = total - bytes_left(&writer);
+		if (!tunb_batch_is_full(&batch, packet))
 			continue;
 		error = tunb_inject(queue, &batch);
 		if (error)

@@ -316,7 +316,7 @@ static void measure_blast(const struct variant *variant, size_t length)
 	       (double)packets / (now - started), (double)calls / (now - started));
 }
 
-#define TRANSFER	(64u << 20)
+#define TRANSFER	(256u << 20)
 
 struct direction {
 	int from, to;
