@@ -29,9 +29,10 @@ Daemon::Daemon(config::Loaded& loaded, std::function<config::Loaded()> read_agai
   signals_.add(SIGUSR2);
   signals_.add(SIGHUP);
   const config::Options& options = loaded.options;
-  if (options.management.enabled())
+  if (options.management.enabled()) {
     management_ =
         std::make_unique<DaemonManagement>(context_, options, [this](int signal) { act_on(signal); });
+  }
   management::Interface* const management = management_ ? &management_->interface() : nullptr;
   if (options.mode == config::Mode::server) {
     instance_ = std::make_unique<control::Server>(context_, options, management);

@@ -108,9 +108,10 @@ build_guest() {
 	make -s -f "$here/guest/Makefile" -C "$lab/guest" SOURCE="$here/guest" >&2
 }
 
-# What the guest needs to see the host's file system, and veth; in the order of loading. Those that a kernel has built in are
-# not there.
-guest_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci netfs fscache 9pnet 9pnet_virtio 9p veth)
+# What the guest needs to see the host's file system, veth, nftables and ss(8); in the order of loading. Those that a
+# kernel has built in are not there.
+guest_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci netfs fscache 9pnet 9pnet_virtio 9p veth
+	crc32c_generic libcrc32c nfnetlink nf_tables inet_diag tcp_diag)
 
 # copy_guest_modules DIRECTORY: numbered in that order.
 copy_guest_modules() {

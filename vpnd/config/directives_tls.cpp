@@ -12,7 +12,7 @@ namespace vpnd::config {
 
 namespace {
 
-constexpr std::int64_t kMaxSeconds = 7 * 86400;
+constexpr std::int64_t kMaxSeconds = std::int64_t{7} * 86400;
 constexpr Contexts kLink = kAnywhere | kInConnection;
 
 template <std::optional<Material> TlsOptions::*Member>
@@ -61,11 +61,12 @@ void add_fingerprint(const Arguments& a, std::string_view word, TlsOptions& tls)
 
 void add_issuer_hash(const Arguments& a, std::string_view word, std::size_t bytes, TlsOptions& tls) {
   std::string digits = read_digest(word, bytes);
-  if (digits.empty())
+  if (digits.empty()) {
     a.fail(word, bytes == kSha1
                      ? "not a SHA-1 fingerprint: 20 pairs of hexadecimal digits with ':' between them; write "
                        "SHA256 behind one of 32"
                      : "not a SHA-256 fingerprint: 32 pairs of hexadecimal digits with ':' between them");
+  }
   tls.issuer_hashes.push_back(std::move(digits));
 }
 
@@ -99,9 +100,10 @@ void x509_username_field(const Arguments& a, Draft& draft) {
     const bool small = std::all_of(field.begin(), field.end(), [](unsigned char c) {
       return std::islower(c) != 0 || std::isdigit(c) != 0;
     });
-    if (small)
+    if (small) {
       std::transform(field.begin(), field.end(), field.begin(),
                      [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    }
     draft.options.tls.name_fields.push_back(std::move(field));
   }
 }
@@ -144,10 +146,11 @@ void ns_cert_type(const Arguments& a, Draft& draft) {
 
 void verify_x509_name(const Arguments& a, Draft& draft) {
   ExpectedName expected{a[0], NameMatch::subject};
-  if (a.has(1))
+  if (a.has(1)) {
     expected.match = a.choice<NameMatch>(1, {{"subject", NameMatch::subject},
                                              {"name", NameMatch::name},
                                              {"name-prefix", NameMatch::name_prefix}});
+  }
   draft.options.tls.expected_name = std::move(expected);
 }
 
@@ -169,9 +172,10 @@ void tls_crypt(const Arguments& a, Draft& draft) {
 
 void tls_crypt_v2(const Arguments& a, Draft& draft) {
   ControlWrapOptions wrap = control_wrap(a, ControlWrapKind::tls_crypt_v2);
-  if (a.has(1))
+  if (a.has(1)) {
     wrap.cookies = a.choice<CookiePolicy>(1, {{"force-cookie", CookiePolicy::force_cookie},
                                               {"allow-noncookie", CookiePolicy::allow_noncookie}});
+  }
   draft.link().tls_crypt_v2 = std::move(wrap);
 }
 

@@ -113,10 +113,11 @@ Route read_route(const Arguments& arguments, HostNames names) {
   if (gives(arguments, 3)) route.metric = arguments.number<std::uint32_t>(3, 0, kMaxMetric);
   if (route.network.keyword == RouteKeyword::none) {
     const tunio::IpAddress network = route.network.address.masked(route.bits);
-    if (network != route.network.address)
+    if (network != route.network.address) {
       arguments.fail(
           arguments[0],
           fmt::format("not the address of a network with this netmask; did you mean {}?", network.format()));
+    }
   }
   return route;
 }
