@@ -21,9 +21,9 @@ class Checker {
       check_server_compression();
     } else {
       check_client_authentication();
-      check_client_sockets();
       check_client_verification();
     }
+    check_sockets();
     check_certificate();
     check_tls();
     check_control_wrap(options_.link.control_wrap);
@@ -103,9 +103,22 @@ class Checker {
       fail(whole(), "", "a client needs cert and key, or auth-user-pass");
   }
 
-  void check_client_sockets() {
-    if (options_.socket.multihome)
+  void check_sockets() {
+    const bool is_server = options_.mode == Mode::server;
+    const auto over_udp = [](const auto& end) { return end.protocol.transport == Transport::udp; };
+    const auto at_all_addresses = [&](const Listener& listener) {
+      return over_udp(listener) && listener.host.empty();
+    };
+    const bool any_udp = is_server ? std::ranges::any_of(options_.server.listeners, over_udp)
+                                   : std::ranges::any_of(options_.client.remotes, over_udp);
+    if (options_.socket.pass_tos && !any_udp)
+      draft_.warn(whole(), "passtos", "has no effect over TCP, whose packets belong to no packet inside");
+    if (!options_.socket.multihome) return;
+    if (!is_server) {
       draft_.warn(whole(), "multihome", "has no effect on a client: it speaks with one server at a time");
+    } else if (std::ranges::none_of(options_.server.listeners, at_all_addresses)) {
+      draft_.warn(whole(), "multihome", "has no effect: nothing listens at all addresses over UDP");
+    }
   }
 
   void check_client_verification() {

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 tunio::IpAddress ip(const char* text) {
   return tunio::IpAddress::parse(text).value();
@@ -361,9 +362,17 @@ TEST(Load, KeepsNamesOfHostsInRoutesForLater) {
   EXPECT_EQ(route.gateway->host, "gateway.example");
 }
 
-TEST(Load, WarnsAClientOfMultihome) {
+TEST(Load, WarnsWhereMultihomeAndPasstosHaveNoEffect) {
+  const std::string client = kClient, server = kServer;
   EXPECT_TRUE(server_with("multihome\n").socket.multihome);
-  EXPECT_THAT(warnings_of(std::string(kClient) + "multihome\n"), HasSubstr("multihome"));
+  EXPECT_THAT(warnings_of(client + "multihome\n"), HasSubstr("multihome"));
+  EXPECT_THAT(warnings_of(server + "multihome\nlocal 192.0.2.1\n"), HasSubstr("multihome"));
+  EXPECT_THAT(warnings_of(server + "multihome\nproto tcp\n"), HasSubstr("multihome"));
+  for (const std::string& file : {client, server}) {
+    EXPECT_THAT(warnings_of(file + "passtos\nproto tcp\n"), HasSubstr("passtos"));
+    EXPECT_THAT(warnings_of(file + "passtos\n"), Not(HasSubstr("passtos")));
+  }
+  EXPECT_THAT(warnings_of(server + "multihome\n"), Not(HasSubstr("multihome")));
 }
 
 TEST(Load, ReadsWhatElseACertificateMustBeLike) {
