@@ -91,6 +91,13 @@ const std::string& token_secret(const ServerOptions& server) {
   return has_secret ? server.auth_token->secret->content.expose() : none;
 }
 
+// Tokens are renewed as often as keys unless they have a time of their own, and whoever issues them keeps
+// that.
+bool changes_token_renewal(const Options& running, const Options& fresh) {
+  const auto& token = fresh.server.auth_token;
+  return token && !token->renewal && running.renewal.interval != fresh.renewal.interval;
+}
+
 // The files of directives that are not adoptable.
 void add_changed_files(const Options& running, const Options& fresh, Names& names) {
   const ControlWrapOptions& wrap = fresh.link.control_wrap;
@@ -115,6 +122,7 @@ std::vector<std::string> directives_needing_restart(const Loaded& running, const
   add_differences(fresh.digests, running.digests, names);
   std::erase_if(names, is_adoptable);
   add_changed_files(running.options, fresh.options, names);
+  if (changes_token_renewal(running.options, fresh.options)) names.insert("reneg-sec");
   // Somebody would have to sit at the terminal for a key to be read again.
   if (fresh.options.tls.ask_key_password) names.insert("askpass");
   return {names.begin(), names.end()};

@@ -49,6 +49,14 @@ TEST(Reload, SeesAnotherContentOfAFileThatASessionDependsOn) {
               IsEmpty());
 }
 
+TEST(Reload, KeepsTheRenewalOfTokensWithThatOfKeys) {
+  const std::string script = "auth-user-pass-verify /bin/true via-file\nscript-security 2\n";
+  const std::string tokens = script + "auth-gen-token 3600\n",
+                    own_time = script + "auth-gen-token 3600 100\n";
+  EXPECT_THAT(difference(tokens + "reneg-sec 600\n", tokens + "reneg-sec 700\n"), ElementsAre("reneg-sec"));
+  EXPECT_THAT(difference(own_time + "reneg-sec 600\n", own_time + "reneg-sec 700\n"), IsEmpty());
+}
+
 TEST(Reload, SeesAnInlineBlock) {
   EXPECT_THAT(difference("<tls-crypt>\n" + std::string(kPem) + "</tls-crypt>\n",
                          "<tls-crypt>\n" + std::string(kOther) + "</tls-crypt>\n"),
