@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -44,12 +43,26 @@ void log_start(const config::Loaded& loaded) {
   for (const config::Diagnostic& warning : loaded.warnings) spdlog::warn("{}", config::format(warning));
 }
 
+// Works in a directory for as long as it lives.
+class InDirectory {
+ public:
+  explicit InDirectory(const std::filesystem::path& directory) : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(directory);
+  }
+  InDirectory(const InDirectory&) = delete;
+  InDirectory& operator=(const InDirectory&) = delete;
+  ~InDirectory() {
+    std::error_code ignored;
+    std::filesystem::current_path(before_, ignored);
+  }
+
+ private:
+  const std::filesystem::path before_;
+};
+
 // File names on a command line count from where it was given, whatever `cd` has said since.
 config::Loaded read_again(const std::vector<std::string>& arguments, const std::filesystem::path& given_in) {
-  const auto here = std::filesystem::current_path();
-  const auto go_back = [&here](const void*) { std::filesystem::current_path(here); };
-  std::filesystem::current_path(given_in);
-  const std::unique_ptr<const void, decltype(go_back)> guard(&here, go_back);
+  const InDirectory there(given_in);
   return config::load(arguments);
 }
 
