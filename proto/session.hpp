@@ -125,8 +125,9 @@ class Session {
   KeyId newest_key() const;                      // also while it is being agreed
   std::optional<KeyId> established_key() const;  // the newest of those that are
   const std::string& username() const;           // server: of the first handshake
-  const std::vector<crypto::CertificateFacts>& peer_chain()
-      const;                            // leaf first; a client's is the same at each handshake
+  // Leaf first. Of a client that of the first handshake, which each later one repeats; of a server the
+  // latest.
+  const std::vector<crypto::CertificateFacts>& peer_chain() const;
   std::string tls_description() const;  // "TLSv1.3, cipher …" of the newest key; empty before
   std::uint64_t retransmissions() const;
 

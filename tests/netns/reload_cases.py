@@ -30,13 +30,13 @@ def sighup_changes_what_new_clients_get_and_keeps_those_that_are_there(star: Sta
 
 
 @case
-def sighup_takes_a_directory_of_client_files_and_verbosity(star: Star) -> None:
+def sighup_takes_a_directory_of_client_files(star: Star) -> None:
     star.start_server()
     first = star.connect_client(1)
     directory = star.lab.directory / "clients"
     directory.mkdir()
     (directory / "client2").write_text("ifconfig-push 10.8.0.77 255.255.255.0\n")
-    _rewrite(star, "verb 3", f"verb 4\nclient-config-dir {directory}")
+    _rewrite(star, "verb 3", f"verb 3\nclient-config-dir {directory}")
     _reload(star)
     second = star.connect_client(2, certificate="client2")
     check(second.v4 == "10.8.0.77", f"the second client's address is {second.v4}")
