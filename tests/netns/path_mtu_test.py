@@ -12,6 +12,7 @@ narrow link takes. In one case the routers keep to themselves that a packet was 
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import subprocess
 import sys
@@ -70,7 +71,11 @@ class NarrowPath:
         return f"path MTU {self.mtu}, IPv{self.family}, tun-mtu {self.tun_mtu}{silence}"
 
 
-PATHS = (NarrowPath(1400, 4, 1500, False), NarrowPath(1400, 6, 9000, True), NarrowPath(1280, 4, 9000, True), NarrowPath(1280, 6, 1500, True))
+SOME_PATHS = (NarrowPath(1400, 4, 1500, False), NarrowPath(1400, 6, 9000, True), NarrowPath(1280, 4, 9000, True),
+              NarrowPath(1280, 6, 1500, True))
+ALL_PATHS = tuple(NarrowPath(*values)
+                  for values in itertools.product((1500, 1400, 1280), (4, 6), (1500, 9000), (True, False)))
+AT_A_TIME = 4
 
 
 class Road:
@@ -164,6 +169,7 @@ def check_own_device_narrows(road: Road, path: NarrowPath, near: Host, far: Host
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vpnd", default="vpnd", metavar="PATH", help="the vpnd to test")
+    parser.add_argument("--all", action="store_true", help="every combination instead of a few")
     options = parser.parse_args()
     if (reason := missing_privilege()) is not None:
         print(f"path MTU skipped: {reason}")
@@ -173,7 +179,8 @@ def main() -> int:
         raise SystemExit(f"{options.vpnd} is not built")
     with tempfile.TemporaryDirectory(prefix="vpnd-pki-") as directory:
         pki = Pki(Path(directory))
-        totals = run_cases([Case(path.name, lambda path=path: play(path, pki, program)) for path in PATHS], len(PATHS))
+        paths = ALL_PATHS if options.all else SOME_PATHS
+        totals = run_cases([Case(path.name, lambda path=path: play(path, pki, program)) for path in paths], AT_A_TIME)
     return 1 if totals.failed or not totals.passed else 0
 
 
