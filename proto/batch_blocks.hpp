@@ -50,8 +50,8 @@ enum class UnitKind : std::uint8_t {
   udp = 3,     // UDP datagrams over either (USO)
 };
 
-// What a unit is as a whole. Its first slice carries this and its last one should, so that losing either does
-// not lose the unit.
+// What a unit is as a whole. Its first slice carries this, and its last one does again where datagrams are
+// lost, so that losing either does not lose the unit.
 struct UnitMeta {
   UnitKind kind = UnitKind::plain;
   bool checksum_partial = false;  // always, if it can be segmented

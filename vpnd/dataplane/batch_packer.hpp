@@ -14,6 +14,7 @@
 #include "proto/drop_reason.hpp"
 #include "tunio/segmentation.hpp"
 #include "vpnd/dataplane/peer_table.hpp"
+#include "vpnd/dataplane/retransmission_watch.hpp"
 #include "vpnd/dataplane/run_queue.hpp"
 
 namespace vpnd::dataplane {
@@ -38,12 +39,16 @@ class BatchPacker {
   [[nodiscard]] proto::DropReason append_keepalive(Peer& peer) noexcept;
 
  private:
-  // What is laid in slices: the headers go with the first and the last, the payload may be cut at multiples
-  // of `grain`.
+  // The headers of a unit go with its first slice, and with the last one again where the loss of the first
+  // shall not be the loss of all.
+  enum class Headers : std::uint8_t { once, twice };
+
+  // What is laid in slices: the payload may be cut at multiples of `grain`.
   struct Unit {
     proto::UnitMeta meta;
     std::span<const std::byte> payload;
     std::size_t grain = 1;
+    Headers headers = Headers::once;
   };
 
   enum class Checksum : std::uint8_t { complete, partial };
@@ -57,6 +62,7 @@ class BatchPacker {
   bool take_front(Unit& unit, std::size_t size) noexcept;
   proto::DropReason append_large_packet(Peer& peer, const tunio::IpPacket& packet,
                                         Checksum checksum) noexcept;
+  Headers tcp_headers(BatchLane& lane, const tunio::IpPacket& packet) noexcept;
   proto::DropReason append_unit(Peer& peer, const Unit& unit) noexcept;
   proto::DropReason append_slice(Peer& peer, const Unit& unit, std::size_t& offset) noexcept;
   proto::DropReason make_room(Peer& peer, std::size_t needed) noexcept;
@@ -65,6 +71,7 @@ class BatchPacker {
   static constexpr std::size_t kScratchSize = 65535 + 40;
 
   RunQueue& runs_;
+  RetransmissionWatch retransmissions_;
   std::vector<std::byte> scratch_;  // for a packet that must be written whole before it is laid in slices
 };
 

@@ -56,6 +56,7 @@ struct BatchLane {
   std::optional<proto::PathMtu> path;  ///< over UDP: how large a datagram may be
   bool is_heard = false;               ///< the peer has our keys, so that a probe would be answered
   std::uint8_t next_unit = 0;          ///< of what is sent in slices
+  proto::TimePoint lossy_until{};      ///< connections inside lose packets (retransmission_watch.hpp)
   UnitAssembler assembler;             ///< of what is received in slices
   bool is_assembling = false;          ///< Inbound has it in its list
 };

@@ -37,6 +37,7 @@ class RunQueue {
 
   /// What is sent from now on is sent at this time.
   void begin_turn(proto::TimePoint now) noexcept { now_ = now; }
+  proto::TimePoint now() const noexcept { return now_; }
 
   /// What may join the queue of a peer.
   enum class Admission : std::uint8_t {

@@ -322,6 +322,42 @@ TEST_F(FlowInParts, StaysInOrderWhenADatagramIsLost) {
   }
 }
 
+TEST_F(BatchJourney, SendsHeadersTwiceForAMinuteAfterARetransmission) {
+  constexpr std::size_t kHeaders = 40;
+  SuperPacket super = test::tcp_super_packet(30000, 1400);
+  const auto bytes_sent = [&](std::uint32_t sequence) {
+    tunio::test::put_be32(super.packet, 24, sequence);
+    client_io.tun_gives(super.packet, super.header);
+    client.turn();
+    std::size_t size = 0;
+    for (const Bytes& datagram : sent_datagrams()) size += datagram.size();
+    return size;
+  };
+  const std::size_t once = bytes_sent(1000);
+  const std::size_t twice = once + proto::kUnitMetaSize + kHeaders;
+  EXPECT_EQ(bytes_sent(31000), once);
+  EXPECT_EQ(bytes_sent(31000), twice) << "sent again, and so will be more";
+  client.now += 59s;
+  EXPECT_EQ(bytes_sent(61000), twice);
+  client.now += 2s;
+  EXPECT_EQ(bytes_sent(91000), once);
+}
+
+TEST_F(BatchJourney, LosesASuperPacketWithItsFirstDatagramOnlyWhereNothingWasLostBefore) {
+  const SuperPacket super = test::tcp_super_packet(30000, 1400);
+  for (const bool before : {false, true}) {
+    client_io.tun_gives(super.packet, super.header);
+    client.turn();
+    const auto datagrams = sent_datagrams();
+    for (std::size_t i = 1; i < datagrams.size(); ++i) server_gets(datagrams[i]);
+    auto came = packets_of(server_writes());
+    server.now += 2s;
+    for (Bytes& packet : packets_of(server_writes())) came.push_back(std::move(packet));
+    EXPECT_NE(came.empty(), before);
+    EXPECT_EQ(server.dropped(DropReason::unit_incomplete), 1U);
+  }
+}
+
 // Whichever datagram is lost, the inner connection loses what it carried and nothing else.
 TEST_F(BatchJourney, LosesOneSegmentWithOneDatagram) {
   constexpr std::size_t kPayload = 30000;
