@@ -18,6 +18,7 @@ from .traffic import Echo, PacketPath, Trial
 SIZES = ("18", "64", "256", "1400", "imix")
 PROBE_SIZE = 64
 PROBE_INTERVAL = 0.001
+MODERATE_LOAD = "200M"  # bits per second, which everything here can carry and leaves processors idle
 LOAD_LEAD = 1  # seconds of bulk before probing
 LOAD_TAIL = 3  # and at least so many for the last answers
 WEB_PORT = 80
@@ -80,8 +81,15 @@ class Laboratory:
         with Echo(way, self.amounts.traffic) as echo:
             yield self._probe(echo, "idle")
 
+    def moderate(self, way: Way) -> Iterator[Result]:
+        """Beside a TCP stream of a rate that all can carry, in the direction of the questions."""
+        yield self._beside_stream(way, "moderate", "-b", MODERATE_LOAD)
+
     def loaded(self, way: Way) -> Iterator[Result]:
-        """Beside a TCP stream in the direction of the questions."""
+        """Beside a TCP stream as fast as it goes."""
+        yield self._beside_stream(way, "loaded")
+
+    def _beside_stream(self, way: Way, kind: str, *load: str) -> Result:
         lab = way.site.lab
         source, target, address = way.ends("up")
         seconds = self.amounts.seconds + LOAD_LEAD + LOAD_TAIL
@@ -89,12 +97,13 @@ class Laboratory:
         server.wait_for("Server listening", 5)
         client = lab.start_helper(source, "iperf3-client", [
             "iperf3", "-c", address, "-t", str(seconds), "-i", str(LOAD_LEAD), "--forceflush", "-C",
-            CONGESTION_CONTROL])
+            CONGESTION_CONTROL, *load])
         try:
             client.wait_for(r"bits/sec", LOAD_LEAD + 5)
             with Echo(way, self.amounts.traffic) as echo:
-                yield self._probe(echo, "loaded")
+                found = self._probe(echo, kind)
             check(client.running, f"the load ended too early: {client.tail(3)}")
+            return found
         finally:
             lab.stop(client, server)
             for process in (client, server):
@@ -157,5 +166,5 @@ def steps(laboratory: Laboratory, profile: str, groups: set[str], sizes: Sequenc
     elif "packets" in groups and profile != "gigabit":
         chosen += [lambda way, s=size: laboratory.packets(way, s) for size in sizes]
     if "latency" in groups and not quick:
-        chosen += [laboratory.idle, laboratory.loaded]
+        chosen += [laboratory.idle, laboratory.moderate, laboratory.loaded]
     return chosen

@@ -123,7 +123,7 @@ def plots(run: Run) -> dict[str, str]:
                      [(profile, "packets.18.overload", "packets_per_second", profile) for profile in ("veth", "wire")],
                      False),
         "latency": ("Round trip, as on a cable", "µs",
-                    [("wire", f"latency.{load}", figure, f"{load}, {name}") for load in ("idle", "loaded")
+                    [("wire", f"latency.{load}", figure, f"{load}, {name}") for load in ("idle", "moderate", "loaded")
                      for figure, name in (("p50", "median"), ("p99", "99 %"), ("p99_9", "99.9 %"))], True),
         "http": ("Web pages through gateways on 1 Gbit/s Ethernet", "Gbit/s", [("http", "http", "gbit_per_second", "")],
                  False),

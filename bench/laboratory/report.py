@@ -68,9 +68,10 @@ def _packets(kind: str) -> list[Column]:
 
 def _latency() -> list[Column]:
     names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p99_9"))
-    return [*(Column(f"idle {name}", "latency.idle", figure, microseconds) for name, figure in names),
-            *(Column(f"loaded {name}", "latency.loaded", figure, microseconds) for name, figure in names),
-            Column("loaded p99 ÷ openvpn", "latency.loaded", "p99", ratio, OPENVPN)]
+    loads = (("idle", "latency.idle"), ("beside 200 Mbit/s", "latency.moderate"), ("loaded", "latency.loaded"))
+    return [*(Column(f"{load} {name}", measure, figure, microseconds) for load, measure in loads
+              for name, figure in names),
+            *(Column(f"{load} p99 ÷ openvpn", measure, "p99", ratio, OPENVPN) for load, measure in loads[1:])]
 
 
 def _http() -> list[Column]:
