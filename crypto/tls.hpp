@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "crypto/certificate.hpp"
+#include "crypto/external_key.hpp"
 #include "crypto/role.hpp"
 #include "crypto/secret.hpp"
 
@@ -63,6 +64,7 @@ struct TlsSettings {
   std::string cert;          // PEM: ours, then its intermediates
   SecretString key;          // PEM, may be encrypted
   SecretString key_password;
+  bool external_key = false;              // neither `cert` nor `key`: TlsContext::use_external_key() follows
   std::string extra_certs;                // PEM: sent after cert
   std::string crl;                        // PEM revocation lists
   std::string revoked_serials_directory;  // a file in it names a revoked certificate by its serial, decimal
@@ -131,6 +133,10 @@ class TlsContext {
   // is bad.
   void reload_crl(std::string_view pem);
 
+  // A client's certificate, PEM as TlsSettings::cert, whose key somebody else has; he outlives context and
+  // sessions. Once, before the first session. Throws TlsError.
+  void use_external_key(std::string_view cert, KeyKeeper& keeper, RsaSchemes schemes);
+
   // Settings that were usable only in part, and own certificates and lists that end within 30 days or have
   // ended.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept;
@@ -155,7 +161,8 @@ class TlsSession {
   TlsSession(TlsSession&&) noexcept;
   TlsSession& operator=(TlsSession&&) noexcept;
 
-  // Moves the handshake on with what has been fed. A client's first call makes its first message.
+  // Moves the handshake on with what has been fed, or with a signature that has come. A client's first call
+  // makes its first message.
   Status advance();
   // Ciphertext from the peer, any cut, and then advance(). The caller bounds how much: it is stored until
   // used.

@@ -153,6 +153,7 @@ TlsContext::TlsContext(const TlsSettings& settings) : state_(std::make_shared<Tl
   state_->role = settings.role;
   state_->ca_directory = settings.ca_directory;
   state_->keep_certificates = settings.keep_certificates;
+  if (settings.external_key) state_->extra_certs = settings.extra_certs;
   state_->policy = {.has_ca = !settings.ca.empty() || !settings.ca_directory.empty(),
                     .remote_cert_tls = settings.remote_cert_tls,
                     .name = settings.verify_x509_name,
@@ -186,6 +187,12 @@ TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
 void TlsContext::reload_crl(std::string_view pem) {
   if (!state_->policy.has_ca) throw TlsError("crl-verify", "has no use without ca");
   install_lists(*state_, read_crl_setting(pem));
+}
+
+void TlsContext::use_external_key(std::string_view cert, KeyKeeper& keeper, RsaSchemes schemes) {
+  drop_openssl_errors();
+  apply_external_key(state_->ssl.get(), cert, state_->extra_certs, schemes, state_->lifetimes);
+  state_->keeper = &keeper;
 }
 
 const std::vector<std::string>& TlsContext::warnings() const noexcept {

@@ -5,6 +5,7 @@
 #include <climits>
 
 #include "crypto/openssl_error.hpp"
+#include "crypto/signing_handshake.hpp"
 #include "crypto/tls.hpp"
 #include "crypto/tls_state.hpp"
 #include "crypto/x509_facts.hpp"
@@ -21,6 +22,7 @@ struct TlsSession::State {
   std::string verify_failure;  // written by verify_peer
   std::string received_alert;
   std::vector<CertificateFacts> peer_chain;
+  std::unique_ptr<SigningHandshake> signing;  // last: its end is that of a handshake that waits
 
   void fail(std::string reason) {
     status = Status::failed;
@@ -30,12 +32,15 @@ struct TlsSession::State {
 
   // The most telling of what is known about why OpenSSL gave up.
   void fail_by_openssl(std::string_view during) {
+    if (signing && signing->lacks_signature())
+      return fail("TLS handshake failed: the keeper of our private key gave no valid signature");
     if (!verify_failure.empty()) return fail(verify_failure);
     if (!received_alert.empty())
       return fail(fmt::format("{} failed: the peer's alert says: {}", during, received_alert));
     fail(fmt::format("{} failed: {}", during, take_openssl_errors()));
   }
 
+  void shake_hands();
   void finish_handshake();
   void add_to_chain(X509* certificate);
 };
@@ -58,6 +63,16 @@ void note_alert(const SSL* ssl, int where, int alert) {
 }
 
 }  // namespace
+
+void TlsSession::State::shake_hands() {
+  drop_openssl_errors();
+  const int result = SSL_do_handshake(ssl.get());
+  if (result == 1) {
+    finish_handshake();
+  } else if (SSL_get_error(ssl.get(), result) != SSL_ERROR_WANT_READ) {
+    fail_by_openssl("TLS handshake");
+  }
+}
 
 void TlsSession::State::finish_handshake() {
   status = Status::established;
@@ -94,6 +109,8 @@ TlsSession::TlsSession(const TlsContext& context) : state_(std::make_unique<Stat
   state.incoming = incoming.get();
   state.outgoing = outgoing.get();
   SSL_set_bio(state.ssl.get(), incoming.release(), outgoing.release());
+  if (state.context->keeper != nullptr)
+    state.signing = std::make_unique<SigningHandshake>(*state.context->keeper);
   set_verify_failure_sink(state.ssl.get(), &state.verify_failure);
   must_succeed(SSL_set_ex_data(state.ssl.get(), session_index(), &state.received_alert) == 1);
   SSL_set_info_callback(state.ssl.get(), note_alert);
@@ -111,12 +128,10 @@ TlsSession& TlsSession::operator=(TlsSession&&) noexcept = default;
 TlsSession::Status TlsSession::advance() {
   State& state = *state_;
   if (state.status != Status::handshaking) return state.status;
-  drop_openssl_errors();
-  const int result = SSL_do_handshake(state.ssl.get());
-  if (result == 1) {
-    state.finish_handshake();
-  } else if (SSL_get_error(state.ssl.get(), result) != SSL_ERROR_WANT_READ) {
-    state.fail_by_openssl("TLS handshake");
+  if (state.signing) {
+    state.signing->advance([&state] { state.shake_hands(); });
+  } else {
+    state.shake_hands();
   }
   return state.status;
 }

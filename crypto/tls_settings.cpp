@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "crypto/openssl_error.hpp"
+#include "crypto/signing_handshake.hpp"
 #include "crypto/tls_cipher_names.hpp"
 #include "crypto/x509_facts.hpp"
 
@@ -140,7 +141,35 @@ void add_chain(SSL_CTX* context, std::string_view setting, std::vector<Certifica
   }
 }
 
+void set_certificate(SSL_CTX* context, std::string_view pem, std::vector<Lifetime>& lifetimes) {
+  auto [ok, certificates] = read_certificates(pem);
+  if (!ok) throw_tls_error("cert", "not a PEM certificate");
+  add_lifetimes("cert", certificates, lifetimes);
+  if (SSL_CTX_use_certificate(context, certificates.front().get()) != 1)
+    throw_tls_error("cert", "cannot be used");
+  certificates.erase(certificates.begin());
+  add_chain(context, "cert", std::move(certificates));
+}
+
+void add_extra_certificates(SSL_CTX* context, std::string_view pem) {
+  if (pem.empty()) return;
+  auto extra = read_certificates(pem);
+  if (!extra.ok) throw_tls_error("extra-certs", "not PEM certificates");
+  add_chain(context, "extra-certs", std::move(extra.objects));
+}
+
+// Without the bare operation there is no PSS: no TLS 1.3, and of TLS 1.2 the older signatures.
+void leave_out_pss(SSL_CTX* context) {
+  if (SSL_CTX_get_min_proto_version(context) == TLS1_3_VERSION)
+    throw TlsError("management-external-key", "TLS 1.3 with an RSA key needs nopadding");
+  const long max = SSL_CTX_get_max_proto_version(context);
+  const bool done =
+      (max != 0 && max <= TLS1_2_VERSION) || SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1;
+  must_succeed(done && SSL_CTX_set1_client_sigalgs_list(context, "RSA+SHA256:RSA+SHA384:RSA+SHA512") == 1);
+}
+
 void set_identity(SSL_CTX* context, const TlsSettings& settings, std::vector<Lifetime>& lifetimes) {
+  if (settings.external_key) return;
   if (settings.cert.empty() && settings.key.empty()) {
     if (settings.role == Role::server) throw TlsError("cert", "a server needs one");
     return;
@@ -148,14 +177,7 @@ void set_identity(SSL_CTX* context, const TlsSettings& settings, std::vector<Lif
   if (settings.cert.empty()) throw TlsError("cert", "there is a key but no certificate");
   if (settings.key.empty()) throw TlsError("key", "there is a certificate but no key");
 
-  auto [ok, certificates] = read_certificates(settings.cert);
-  if (!ok) throw_tls_error("cert", "not a PEM certificate");
-  add_lifetimes("cert", certificates, lifetimes);
-  if (SSL_CTX_use_certificate(context, certificates.front().get()) != 1)
-    throw_tls_error("cert", "cannot be used");
-  certificates.erase(certificates.begin());
-  add_chain(context, "cert", std::move(certificates));
-
+  set_certificate(context, settings.cert, lifetimes);
   PasswordRequest request{.password = settings.key_password.expose()};
   const KeyPtr key = read_key(settings.key, request);
   if (!key && request.asked)
@@ -163,11 +185,7 @@ void set_identity(SSL_CTX* context, const TlsSettings& settings, std::vector<Lif
   if (!key) throw_tls_error("key", "not a PEM private key");
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1)
     throw_tls_error("key", "does not belong to the certificate");
-
-  if (settings.extra_certs.empty()) return;
-  auto extra = read_certificates(settings.extra_certs);
-  if (!extra.ok) throw_tls_error("extra-certs", "not PEM certificates");
-  add_chain(context, "extra-certs", std::move(extra.objects));
+  add_extra_certificates(context, settings.extra_certs);
 }
 
 }  // namespace
@@ -223,6 +241,17 @@ void apply_settings(SSL_CTX* context, const TlsSettings& settings, std::vector<s
   set_groups(context, settings, warnings);
   set_dh(context, settings);
   set_identity(context, settings, lifetimes);
+}
+
+void apply_external_key(SSL_CTX* context, std::string_view cert, std::string_view extra_certs,
+                        RsaSchemes schemes, std::vector<Lifetime>& lifetimes) {
+  set_certificate(context, cert, lifetimes);
+  add_extra_certificates(context, extra_certs);
+  const X509* const certificate = SSL_CTX_get0_certificate(context);
+  const KeyPtr key = make_external_key(certificate);
+  if (!key) throw TlsError("cert", "its key is neither RSA nor EC, and no other can be asked for");
+  if (EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA && schemes == RsaSchemes::pkcs1) leave_out_pss(context);
+  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) throw_tls_error("cert", "its key cannot be used");
 }
 
 }  // namespace vpnd::crypto

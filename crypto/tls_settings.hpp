@@ -19,6 +19,10 @@ namespace vpnd::crypto {
 void apply_settings(SSL_CTX* context, const TlsSettings& settings, std::vector<std::string>& warnings,
                     std::vector<Lifetime>& lifetimes);
 
+// Our certificate with those that follow it, and a key whose signatures come from elsewhere.
+void apply_external_key(SSL_CTX* context, std::string_view cert, std::string_view extra_certs,
+                        RsaSchemes schemes, std::vector<Lifetime>& lifetimes);
+
 // Of that, the suites alone: `cipher`, `ciphersuites` and the profile.
 void apply_suites(SSL_CTX* context, const TlsSettings& settings, std::vector<std::string>& warnings);
 

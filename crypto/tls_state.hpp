@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/external_key.hpp"
 #include "crypto/openssl_ptr.hpp"
 #include "crypto/tls.hpp"
 #include "crypto/tls_verify.hpp"
@@ -16,6 +17,8 @@ struct TlsContextState {
   PeerPolicy policy;
   bool keep_certificates = false;
   SslContextPtr ssl;
+  KeyKeeper* keeper = nullptr;  // of our private key, where it is not here
+  std::string extra_certs;      // that go with its certificate
   std::string ca_directory;
   std::vector<CertificatePtr> ca;  // kept to build a new store when the revocation lists change
   std::vector<std::string> setting_warnings;

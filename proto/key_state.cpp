@@ -165,6 +165,10 @@ void KeyState::start_tls() {
   static_cast<void>(tls_->advance());
 }
 
+void KeyState::continue_tls() {
+  if (tls_) static_cast<void>(tls_->advance());
+}
+
 // False, and the key has failed, if TLS cannot go on.
 bool KeyState::check_tls() {
   switch (tls_->status()) {

@@ -84,6 +84,9 @@ class KeyState {
 
   void accept_certificate();
 
+  // A signature has come that TLS waits for; to be followed by advance().
+  void continue_tls();
+
   // Gives up. What TLS still has to say (an alert) goes out once; nothing is repeated any more.
   void fail(std::string reason);
 

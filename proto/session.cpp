@@ -59,6 +59,10 @@ bool Session::send_message(std::string_view text, Now now) {
 bool Session::messages_waiting() const {
   return core_->messages_waiting();
 }
+void Session::continue_tls(Now now) {
+  core_->continue_tls(now);
+}
+
 void Session::hurry_messages(Now now) {
   core_->hurry_messages(now);
 }

@@ -80,6 +80,9 @@ class Session {
   void accept_certificate(KeyId key, Now now);
   void reject_certificate(KeyId key, std::string reason, Now now);
 
+  // Our key's keeper (crypto::KeyKeeper) has answered: the handshake that waits for it goes on.
+  void continue_tls(Now now);
+
   // Server: the verdict on an AuthenticationRequest. A key takes one verdict; a second, or one for an unknown
   // key, is ignored. reject_peer sends "AUTH_FAILED[,reason]" with a reason meant for the client, and reports
   // Failed once that is acknowledged, or after SessionTimers::linger.

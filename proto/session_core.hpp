@@ -34,6 +34,7 @@ class Session::Core {
   std::optional<SessionEvent> next_event();
   void accept_certificate(KeyId key, Now now);
   void reject_certificate(KeyId key, std::string reason, Now now);
+  void continue_tls(Now now);
   void accept_peer(KeyId key, Now now);
   void reject_peer(KeyId key, std::string_view reason, Now now);
   void extend_authentication(KeyId key, TimePoint until);

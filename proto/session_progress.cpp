@@ -112,6 +112,11 @@ void Session::Core::reject_certificate(KeyId id, std::string reason, Now now) {
   pump(now);
 }
 
+void Session::Core::continue_tls(Now now) {
+  if (newest_) newest_->state.continue_tls();
+  pump(now);
+}
+
 // The peer has shown its certificate and sent its key exchange.
 void Session::Core::meet_peer(Key& key) {
   key.announced = true;

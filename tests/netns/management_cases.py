@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 from star import CaseList, Star, check_connected
@@ -210,6 +212,53 @@ def a_refused_password_is_told_and_asked_for_again(star: Star) -> None:
         console.ask(f"password Auth {password}")
         if password == "guess":
             console.wait_for(">PASSWORD:Verification Failed: 'Auth'")
+    client.wait_until_connected()
+    check_connected(client)
+
+
+def _sign(star: Star, console: Console) -> None:
+    """Answers one request for a signature as the keeper of the client's key."""
+    asked = re.match(r">PK_SIGN:([\w+/=]+),ECDSA$", console.wait_for(">PK_SIGN:"))
+    check(asked is not None, "the request is not the one for ECDSA")
+    digest = star.lab.write("digest", "")
+    digest.write_bytes(base64.b64decode(asked.group(1)))
+    done = subprocess.run(["openssl", "pkeyutl", "-sign", "-inkey", star.pki.path("client.key"), "-in", digest],
+                          check=True, capture_output=True)
+    text = base64.b64encode(done.stdout).decode()
+    for line in ("pk-sig", text[:64], text[64:]):
+        console.send(line)
+    answer = console.ask("END")
+    check(answer == ["SUCCESS: pk-sign command succeeded"], f"the answer to the signature is {answer}")
+
+
+@client_case
+def a_management_client_keeps_the_key(star: Star) -> None:
+    star.start_server()
+    client = star.start_client(1, _management(star, "client"), "management-hold",
+                               "management-external-key nopadding pkcs1", "reneg-sec 6", without=("key ", "reneg-sec"))
+    console = _console(star, "client")
+    console.send("version 3")
+    console.ask("hold release")
+    _sign(star, console)
+    client.wait_until_connected()
+    check_connected(client)
+    _sign(star, console)  # renewal
+    check_connected(client)
+
+
+@client_case
+def a_management_client_has_the_certificate_too(star: Star) -> None:
+    star.start_server()
+    client = star.start_client(1, _management(star, "client"), "management-external-key nopadding pkcs1",
+                               "management-external-cert subject:client", without=("key ", "cert "))
+    console = _console(star, "client")
+    console.send("version 3")
+    console.wait_for(">NEED-CERTIFICATE:subject:client")
+    console.send("certificate")
+    for line in star.pki.text("client.crt").splitlines():
+        console.send(line)
+    check(console.ask("END") == ["SUCCESS: certificate command succeeded"], "the certificate was not taken")
+    _sign(star, console)
     client.wait_until_connected()
     check_connected(client)
 

@@ -99,7 +99,9 @@ class Checker {
     const TlsOptions& tls = options_.tls;
     if (options_.client.static_challenge && !options_.client.credentials)
       fail(whole(), "static-challenge", "needs auth-user-pass: the answer goes with the password");
-    if (!tls.certificate && !tls.private_key && !tls.pkcs12 && !options_.client.credentials)
+    const bool has_identity =
+        tls.certificate || tls.private_key || tls.pkcs12 || options_.management.external_key;
+    if (!has_identity && !options_.client.credentials)
       fail(whole(), "", "a client needs cert and key, or auth-user-pass");
   }
 
@@ -132,7 +134,30 @@ class Checker {
       draft_.warn(whole(), "remote-cert-tls", "the peer of a client is a server; client is unusual here");
   }
 
+  // management-external-key
+  void check_external_key(const ExternalKeyOptions& key) {
+    if (!options_.management.enabled()) return;  // check_management() says so
+    const TlsOptions& tls = options_.tls;
+    const bool asks_for_certificate = !options_.management.external_certificate.empty();
+    constexpr std::string_view kWord = "management-external-key";
+    if (tls.private_key)
+      fail(tls.private_key->where, "key", fmt::format("{} signs with another; remove one of them", kWord));
+    if (tls.pkcs12)
+      fail(tls.pkcs12->where, "pkcs12", fmt::format("{} signs with another; remove one of them", kWord));
+    if (tls.certificate && asks_for_certificate)
+      fail(tls.certificate->where, "cert", "management-external-cert asks for another; remove one of them");
+    if (!tls.certificate && !tls.pkcs12 && !asks_for_certificate)
+      fail(key.where, std::string(kWord), "needs a certificate: add cert, or management-external-cert");
+  }
+
   void check_certificate() {
+    check_identity();
+    check_trust();
+  }
+
+  void check_identity() {
+    const auto& external = options_.management.external_key;
+    if (external && options_.mode == Mode::client) return check_external_key(*external);
     const TlsOptions& tls = options_.tls;
     if (tls.certificate && !tls.private_key && !tls.pkcs12)
       fail(tls.certificate->where, "cert", "is of no use alone; add key");
@@ -145,6 +170,11 @@ class Checker {
              "pkcs12 has it already; remove one");
     if (server && !tls.certificate && !tls.private_key && !tls.pkcs12)
       fail(whole(), "", "a server needs cert and key");
+  }
+
+  void check_trust() {
+    const TlsOptions& tls = options_.tls;
+    const bool server = options_.mode == Mode::server;
     const bool checks_peer = !server || tls.client_certificate != ClientCertificate::none;
     const bool has_ca = tls.ca || tls.ca_directory || tls.pkcs12;
     if (checks_peer && !has_ca && tls.peer_fingerprints.empty())
@@ -191,6 +221,10 @@ class Checker {
       draft_.warn(whole(), "up-delay", "has no effect on a server: it has no single other end");
   }
 
+  static bool is_for_client(std::string_view word) {
+    return word.starts_with("management-query-") || word.starts_with("management-external-");
+  }
+
   void check_management() {
     const ManagementOptions& management = options_.management;
     for (const Diagnostic& word : draft_.management_words) {
@@ -201,9 +235,11 @@ class Checker {
         fail(word.where, word.word, "needs a unix socket: management PATH unix");
       } else if (const bool for_server = word.word == "management-client-auth";
                  (for_server && (options_.mode == Mode::client || options_.point_to_point)) ||
-                 (word.word.starts_with("management-query-") && options_.mode == Mode::server)) {
+                 (is_for_client(word.word) && options_.mode == Mode::server)) {
         fail(word.where, word.word,
              for_server ? "is for a server of many clients; remove it" : "is for a client; remove it");
+      } else if (word.word == "management-external-cert" && !management.external_key) {
+        fail(word.where, word.word, "needs management-external-key: the certificate's key is there, too");
       }
     }
   }

@@ -46,6 +46,28 @@ void management_text(const Arguments& a, Draft& draft) {
   draft.options.management.*Member = a[0];
 }
 
+// What else the keeper can do is of no use: whoever signs what is padded already can sign everything.
+void external_key(const Arguments& a, Draft& draft) {
+  ExternalKeyOptions key{a.where()};
+  enum class Flag : std::uint8_t { nopadding, pkcs1, pss, digest };
+  bool signs_digests = a.size() == 0;
+  bool other = false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const auto flag = a.choice<Flag>(i, {{"nopadding", Flag::nopadding},
+                                         {"pkcs1", Flag::pkcs1},
+                                         {"pss", Flag::pss},
+                                         {"digest", Flag::digest}});
+    if (flag == Flag::nopadding) key.schemes = crypto::RsaSchemes::pkcs1_and_raw;
+    signs_digests = signs_digests || flag == Flag::pkcs1;
+    other = other || flag == Flag::pss || flag == Flag::digest;
+  }
+  if (other && !signs_digests && key.schemes == crypto::RsaSchemes::pkcs1)
+    a.fail(
+        a[0],
+        "is not enough: vpnd asks for signatures of pkcs1 and nopadding; add what the key's keeper can do");
+  draft.options.management.external_key = key;
+}
+
 constexpr Topic kManagementTopic = Topic::management;
 constexpr Verdict kHere = Verdict::works;
 
@@ -78,6 +100,12 @@ constexpr Directive kManagementDirectives[] = {
     {"management-forget-disconnect", kManagementTopic, kHere, kAnywhere, {0, 0}, Inline::no,
      management_flag<&ManagementOptions::forget_on_leave>,
      "", "forget passwords when the last such program leaves"},
+    {"management-external-key", kManagementTopic, kHere, kAnywhere, {0, 4}, Inline::no, external_key,
+     "[nopadding] [pkcs1] [pss] [digest]",
+     "ask there for signatures with the private key; what its keeper can do to RSA's padding"},
+    {"management-external-cert", kManagementTopic, kHere, kAnywhere, {1, 1}, Inline::no,
+     management_text<&ManagementOptions::external_certificate>,
+     "HINT", "ask there for the certificate; HINT says which"},
     {"management-query-passwords", kManagementTopic, kHere, kAnywhere, {0, 0}, Inline::no,
      management_flag<&ManagementOptions::query_passwords>,
      "", "ask for user name and password there instead of at the terminal"},

@@ -86,8 +86,6 @@ constexpr Directive kUnused[] = {
 constexpr Directive kMissing[] = {
     // It would not be the tunnel that was asked for: the text is the remedy.
     missing("keying-material-exporter", "remove it"),
-    missing("management-external-cert", "give cert and key as files"),
-    missing("management-external-key", "give cert and key as files"),
 };
 
 constexpr Directive kRefused[] = {

@@ -50,6 +50,7 @@ Client::Client(asio::io_context& context, const config::Options& options, manage
       goodbye_(context) {
   for (const config::Remote& remote : options.client.remotes)
     make_client_wrap(remote.link, options.data);  // bad keys fail now
+  if (options.management.external_key && management_ != nullptr) use_external_identity();
   for (const std::string& warning : tls_->warnings()) spdlog::warn("{}", warning);
   expiry_.watch(tls_->lifetimes(), std::chrono::system_clock::now());
 }

@@ -25,6 +25,7 @@
 #include "vpnd/control/connect_gate.hpp"
 #include "vpnd/control/data_keys.hpp"
 #include "vpnd/control/expiry_watch.hpp"
+#include "vpnd/control/external_identity.hpp"
 #include "vpnd/control/instance.hpp"
 #include "vpnd/control/peer_hooks.hpp"
 #include "vpnd/control/proxy_dialogue.hpp"
@@ -160,11 +161,13 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void report_failed_authentication(std::string_view reason) const;
   void report_tunnel(bool up) const;
   bool asks_management() const;
+  void use_external_identity();
   bool exit_notice_pending() const;
 
   asio::io_context& context_;
   const config::Options& options_;
   std::shared_ptr<crypto::TlsContext> tls_;
+  std::unique_ptr<ExternalIdentity> external_identity_;  // none: the configuration has all of it
   ExpiryWatch expiry_;
   proto::CipherList ciphers_;
   RemoteList remotes_;

@@ -2,12 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <asio/post.hpp>
+
 #include "vpnd/control/client.hpp"
 
 namespace vpnd::control {
 
 bool Client::asks_management() const {
   return management_ != nullptr && management_->options().query_passwords;
+}
+
+// A signature is asked for in the middle of a handshake, which goes on once the command that brings it is
+// answered.
+void Client::use_external_identity() {
+  external_identity_ = std::make_unique<ExternalIdentity>(options_, *tls_, *management_, [this] {
+    asio::post(context_, [this, attempt = attempt_] {
+      if (attempt != attempt_ || !session_) return;
+      session_->session().continue_tls(now());
+      session_->pump();
+    });
+  });
+  gate_.set_identity(external_identity_.get());
 }
 
 void Client::report(management::State state, std::string_view detail) const {

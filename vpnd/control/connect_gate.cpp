@@ -25,7 +25,7 @@ void ConnectGate::pass(std::chrono::seconds pause, std::function<void(const conf
   forget();
   open_ = std::move(open);
   if (management_ == nullptr || !management_->hold()) return wait(pause);
-  management_->await_release(pause.count(), [this] { then(&ConnectGate::ask_credentials); });
+  management_->await_release(pause.count(), [this] { then(&ConnectGate::ask_certificate); });
   spdlog::info("Need hold release from management interface, waiting...");
 }
 
@@ -47,8 +47,17 @@ void ConnectGate::wait(std::chrono::seconds pause) {
   if (pause.count() > 0) spdlog::info("Restart pause, {} second(s)", pause.count());
   pause_.expires_after(pause);
   pause_.async_wait([this, round = round_](const asio::error_code& error) {
-    if (!error && round == round_) ask_credentials();
+    if (!error && round == round_) ask_certificate();
   });
+}
+
+void ConnectGate::ask_certificate() {
+  if (identity_ == nullptr || !identity_->lacks_certificate()) return ask_credentials();
+  management_->ask_certificate(options_.management.external_certificate, [this](const std::string& pem) {
+    const bool taken = identity_->take_certificate(pem);
+    then(taken ? &ConnectGate::ask_credentials : &ConnectGate::ask_certificate);
+  });
+  if (!management_->anybody()) spdlog::info("Need certificate from management interface, waiting...");
 }
 
 void ConnectGate::ask_credentials() {

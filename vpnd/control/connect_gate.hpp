@@ -1,6 +1,6 @@
 // What has to be settled before a client tries a server: the pause since the last try, and whatever
-// management clients are asked (hold, user name and password, which server, which proxy), one after the
-// other.
+// management clients are asked (hold, certificate, user name and password, which server, which proxy), one
+// after the other.
 
 #pragma once
 
@@ -11,6 +11,7 @@
 
 #include "vpnd/config/options.hpp"
 #include "vpnd/control/client_credentials.hpp"
+#include "vpnd/control/external_identity.hpp"
 #include "vpnd/control/remote_list.hpp"
 #include "vpnd/management/interface.hpp"
 
@@ -32,12 +33,16 @@ class ConnectGate {
         management_(management),
         pause_(context) {}
 
+  /// Whose certificate is to be asked for; null: nobody's. Before the first pass().
+  void set_identity(ExternalIdentity* identity) noexcept { identity_ = identity; }
+
   /// Calls `open` with the server to try, later. What was begun before is forgotten.
   void pass(std::chrono::seconds pause, std::function<void(const config::Remote&)> open);
   void forget();
 
  private:
   void wait(std::chrono::seconds pause);
+  void ask_certificate();
   void ask_credentials();
   void ask_remote();
   void ask_proxy();
@@ -49,6 +54,7 @@ class ConnectGate {
   ClientCredentials& credentials_;
   RemoteList& remotes_;
   management::Interface* const management_;
+  ExternalIdentity* identity_ = nullptr;
   asio::steady_timer pause_;
   std::uint64_t round_ = 0;  // answers to former rounds are not heard
   config::Remote remote_;

@@ -164,6 +164,7 @@ crypto::TlsSettings tls_settings(const config::Options& options) {
   if (!settings.key.empty()) settings.key_password = key_password(tls, settings.key);
   settings.extra_certs = text_of(tls.extra_certificates);
   if (tls.pkcs12) take_pkcs12(tls, settings);
+  settings.external_key = options.management.external_key.has_value();
   if (tls.ca_directory) settings.ca_directory = tls.ca_directory->path.string();
   if (tls.revoked_serials) settings.revoked_serials_directory = tls.revoked_serials->path.string();
   for (const std::string& digits : tls.issuer_hashes) settings.issuer_hashes.push_back(bytes_of(digits));

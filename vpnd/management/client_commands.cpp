@@ -205,9 +205,27 @@ void Session::do_needstr(const Words& words) {
   answer(string, string, "needstr-string", words, false);
 }
 
-// Keys and certificates outside of the daemon are not asked for, so they are never awaited.
 void Session::do_certificate(const Words& words) {
-  send(fmt::format("ERROR: The {} command is not currently available", words[0]));
+  if (!shared_.awaits_certificate())
+    return send(fmt::format("ERROR: The {} command is not currently available", words[0]));
+  begin_block([this](const std::vector<std::string>& lines) {
+    std::string pem;
+    for (const std::string& line : lines) pem += line + '\n';
+    report(shared_.awaits_certificate() ? Outcome::succeeded : Outcome::failed, "certificate");
+    shared_.give_certificate(pem);
+  });
+}
+
+void Session::do_signature(const Words& words) {
+  if (!shared_.signature())
+    return send(fmt::format("ERROR: The {} command is not currently available", words[0]));
+  const std::string_view what = words[0] == "rsa-sig" ? "rsa-sign" : "pk-sign";  // as stock answers
+  begin_block([this, what](const std::vector<std::string>& lines) {
+    std::string base64;
+    for (const std::string& line : lines) base64 += line;
+    report(shared_.signature() ? Outcome::succeeded : Outcome::failed, what);
+    shared_.give_signature(base64);
+  });
 }
 
 void Session::do_remote(const Words& words) {

@@ -101,7 +101,7 @@ std::span<const Session::Command> Session::commands() noexcept {
       {"net", 0, false, &Session::do_net},
       {"password", 2, false, &Session::do_password},
       {"pid", 0, false, &Session::do_pid},
-      {"pk-sig", 0, false, &Session::do_certificate},
+      {"pk-sig", 0, false, &Session::do_signature},
       {"proxy", 1, true, &Session::do_proxy},
       {"push-update-broad", 1, false, &Session::do_push_update},
       {"push-update-cid", 2, false, &Session::do_push_update},
@@ -109,7 +109,7 @@ std::span<const Session::Command> Session::commands() noexcept {
       {"remote", 1, true, &Session::do_remote},
       {"remote-entry-count", 0, false, &Session::do_remote_entry_count},
       {"remote-entry-get", 1, true, &Session::do_remote_entry_get},
-      {"rsa-sig", 0, false, &Session::do_certificate},
+      {"rsa-sig", 0, false, &Session::do_signature},
       {"signal", 1, false, &Session::do_signal},
       {"state", 0, true, &Session::do_state},
       {"status", 0, true, &Session::do_status},
@@ -160,7 +160,10 @@ void Session::do_help(const Words&) {
 
 // Telling a version is not answered: what differs between them is not supported, or the same for all.
 void Session::do_version(const Words& words) {
-  if (words.size() > 1) return;
+  if (words.size() > 1) {
+    client_version_ = leading_number(words[1]);
+    return;
+  }
   send("OpenVPN Version: " + shared_.title());
   send(fmt::format("Management Version: {}", kVersion));
   send("END");

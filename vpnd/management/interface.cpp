@@ -116,6 +116,17 @@ void Interface::ask_proxy(std::string_view protocol, std::string_view host,
   show_prompt(fmt::format(">PROXY:1,{},{}", protocol, host));
 }
 
+void Interface::ask_certificate(std::string_view hint, std::function<void(const std::string&)> done) {
+  certificate_ = std::move(done);
+  show_prompt(fmt::format(">NEED-CERTIFICATE:{}", hint));
+}
+
+void Interface::ask_signature(std::string data, std::string_view algorithm,
+                              std::function<void(const std::string&)> done) {
+  signature_ = {std::move(data), std::string(algorithm), std::move(done)};
+  for (Session* session : sessions_) session->tell_signature();
+}
+
 void Interface::await_release(std::int64_t seconds, std::function<void()> done) {
   released_ = std::move(done);
   show_prompt(fmt::format(">HOLD:Waiting for hold release:{}", seconds));
@@ -126,6 +137,7 @@ void Interface::withdraw() {
   remote_ = nullptr;
   proxy_ = nullptr;
   released_ = nullptr;
+  certificate_ = nullptr;
   prompt_.clear();
 }
 
@@ -159,6 +171,18 @@ void Interface::finish_question() {
   question_.reset();
   prompt_.clear();
   whole.finish();
+}
+
+void Interface::give_signature(const std::string& base64) {
+  if (!signature_) return;
+  const OpenSignature asked = *std::exchange(signature_, std::nullopt);
+  asked.done(base64);
+}
+
+void Interface::give_certificate(const std::string& pem) {
+  if (!certificate_) return;
+  prompt_.clear();
+  std::exchange(certificate_, nullptr)(pem);
 }
 
 void Interface::choose_remote(const RemoteChoice& choice) {

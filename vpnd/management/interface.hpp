@@ -63,9 +63,16 @@ class Interface {
                   std::function<void(const RemoteChoice&)> done);
   void ask_proxy(std::string_view protocol, std::string_view host,
                  std::function<void(const ProxyChoice&)> done);
+  /// Asks for a signature of these bytes with the private key that is there, all of it in base64. Beside
+  /// whatever else is asked; a former one is withdrawn.
+  void ask_signature(std::string data, std::string_view algorithm,
+                     std::function<void(const std::string& signature)> done);
+  void withdraw_signature() { signature_.reset(); }
+  /// Asks for our certificate; `done` gets PEM.
+  void ask_certificate(std::string_view hint, std::function<void(const std::string& pem)> done);
   /// ">HOLD:Waiting for hold release:…", until somebody releases it.
   void await_release(std::int64_t seconds, std::function<void()> done);
-  /// Nobody is asked any more, and nobody waits for a release.
+  /// Nobody is asked any more but for a signature, and nobody waits for a release.
   void withdraw();
 
   const config::ManagementOptions& options() const noexcept { return options_; }
@@ -90,6 +97,15 @@ class Interface {
   void finish_question();
   bool choosing_remote() const noexcept { return remote_ != nullptr; }
   bool choosing_proxy() const noexcept { return proxy_ != nullptr; }
+  struct OpenSignature {
+    std::string data;
+    std::string algorithm;
+    std::function<void(const std::string&)> done;
+  };
+  const std::optional<OpenSignature>& signature() const noexcept { return signature_; }
+  void give_signature(const std::string& base64);
+  bool awaits_certificate() const noexcept { return certificate_ != nullptr; }
+  void give_certificate(const std::string& pem);
   void choose_remote(const RemoteChoice& choice);
   void choose_proxy(const ProxyChoice& choice);
   /// What a newcomer has to see at once; empty: nothing.
@@ -113,6 +129,8 @@ class Interface {
   std::function<void(const RemoteChoice&)> remote_;
   std::function<void(const ProxyChoice&)> proxy_;
   std::function<void()> released_;
+  std::function<void(const std::string&)> certificate_;
+  std::optional<OpenSignature> signature_;
 };
 
 }  // namespace vpnd::management

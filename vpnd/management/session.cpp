@@ -46,6 +46,7 @@ void Session::welcome() {
   send(fmt::format(">INFO:OpenVPN Management Interface Version {} -- type 'help' for more info",
                    kManagementVersion));
   if (!shared_.prompt().empty()) send(shared_.prompt());
+  tell_signature();
 }
 
 // ---- in ----
@@ -154,6 +155,15 @@ void Session::tell(RealTime kind, std::string_view line) {
   constexpr std::array<std::string_view, 3> kPrefix = {">LOG:", ">ECHO:", ">STATE:"};
   const auto index = static_cast<std::size_t>(kind);
   if (trusted_ && real_time_[index]) send(fmt::format("{}{}", kPrefix[index], line));
+}
+
+// The first knows RSA alone, and the second no name of the algorithm.
+void Session::tell_signature() {
+  const auto& asked = shared_.signature();
+  if (!trusted_ || !asked) return;
+  if (client_version_ <= 1) return send(">RSA_SIGN:" + asked->data);
+  if (client_version_ == 2) return send(">PK_SIGN:" + asked->data);
+  send(fmt::format(">PK_SIGN:{},{}", asked->data, asked->algorithm));
 }
 
 void Session::tick(std::int64_t now) {

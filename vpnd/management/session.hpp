@@ -45,6 +45,8 @@ class Session {
   // ---- what happens elsewhere ----
   void notify(std::string_view line);
   void tell(RealTime kind, std::string_view line);
+  /// ">PK_SIGN:…", in the form that this client has asked for with `version`.
+  void tell_signature();
   void tick(std::int64_t now);
   bool passes_environment(std::string_view variable) const;
 
@@ -98,6 +100,7 @@ class Session {
   void do_remote_entry_count(const Words& words);
   void do_remote_entry_get(const Words& words);
   void do_signal(const Words& words);
+  void do_signature(const Words& words);
   void do_state(const Words& words);
   void do_status(const Words& words);
   void do_test(const Words& words);
@@ -120,6 +123,7 @@ class Session {
   std::int64_t byte_interval_ = 0;
   std::int64_t bytes_told_ = 0;
   int environment_level_ = 0;
+  std::int64_t client_version_ = 1;  // what it has said of itself with `version`
   std::function<void(const std::vector<std::string>&)> block_done_;  // a block is being read
   std::vector<std::string> block_;
 };

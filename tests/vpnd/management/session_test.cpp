@@ -61,6 +61,48 @@ TEST_F(SessionTest, SaysWhatIsWrongWithACommand) {
     EXPECT_EQ(say(session, command), std::string(expected) + "\r\n") << command;
 }
 
+TEST_F(SessionTest, AsksForASignatureInTheFormThatTheClientKnows) {
+  Session& first = greeted();
+  Session& second = greeted();
+  Session& third = greeted();
+  EXPECT_EQ(say(second, "version 2"), "");
+  EXPECT_EQ(say(third, "version 3"), "");
+  std::string signature;
+  shared->ask_signature("ZGF0YQ==", "RSA_NO_PADDING", [&](const std::string& given) { signature = given; });
+  EXPECT_EQ(first.take_output(), ">RSA_SIGN:ZGF0YQ==\r\n");
+  EXPECT_EQ(second.take_output(), ">PK_SIGN:ZGF0YQ==\r\n");
+  EXPECT_EQ(third.take_output(), ">PK_SIGN:ZGF0YQ==,RSA_NO_PADDING\r\n");
+  EXPECT_THAT(connect().take_output(), testing::EndsWith(">RSA_SIGN:ZGF0YQ==\r\n")) << "who comes later";
+
+  EXPECT_EQ(say(third, "pk-sig\r\nc2ln\r\nbmF0dXJl"), "");
+  EXPECT_EQ(say(third, "END"), "SUCCESS: pk-sign command succeeded\r\n");
+  EXPECT_EQ(signature, "c2lnbmF0dXJl") << "its lines joined";
+  EXPECT_EQ(say(third, "pk-sig"), "ERROR: The pk-sig command is not currently available\r\n");
+}
+
+TEST_F(SessionTest, HearsTheFirstSignatureOfTwo) {
+  Session& one = greeted();
+  Session& other = greeted();
+  int answers = 0;
+  shared->ask_signature("eA==", "ECDSA", [&](const std::string&) { ++answers; });
+  (void)say(one, "pk-sig\r\neA==");
+  (void)say(other, "rsa-sig\r\neQ==");
+  EXPECT_THAT(say(one, "END"), HasSubstr("SUCCESS: pk-sign command succeeded"));
+  EXPECT_EQ(say(other, "END").substr(0, 6), "ERROR:");
+  EXPECT_EQ(answers, 1);
+}
+
+TEST_F(SessionTest, AsksForACertificate) {
+  Session& session = greeted();
+  EXPECT_EQ(say(session, "certificate"), "ERROR: The certificate command is not currently available\r\n");
+  std::string pem;
+  shared->ask_certificate("subject:x", [&](const std::string& given) { pem = given; });
+  EXPECT_EQ(session.take_output(), ">NEED-CERTIFICATE:subject:x\r\n");
+  EXPECT_EQ(say(session, "certificate\r\n-----BEGIN\r\nabc\r\n-----END"), "");
+  EXPECT_EQ(say(session, "END"), "SUCCESS: certificate command succeeded\r\n");
+  EXPECT_EQ(pem, "-----BEGIN\nabc\n-----END\n");
+}
+
 TEST_F(SessionTest, AsksForThePasswordAndClosesAfterThreeWrongOnes) {
   options.password_file = config::Material{"pw", config::SensitiveText("secret"), {}};
   Session& right = connect();
