@@ -87,6 +87,21 @@ def hooks_of_the_tunnel_are_called_in_order_with_their_arguments(star: Star) -> 
 
 
 @client_case
+def down_is_told_that_the_server_refused_the_password(star: Star) -> None:
+    hook = Hook(star, "hook")
+    refuse = star.lab.directory / "refuse"
+    script = star.lab.write("verify", f"#!/bin/sh\nexec test ! -e {refuse}\n", mode=0o755)
+    star.start_server("script-security 2", f"auth-user-pass-verify {script} via-file", "reneg-sec 6")
+    login = star.lab.write("login", "alice\nsecret\n")
+    # OpenVPN would leave with a notice, and call it that.
+    client = star.connect_client(1, f"auth-user-pass {login}", *hook.lines("down"), without=("explicit-exit-notify",))
+    refuse.touch()  # when keys are renewed
+    wait_until(lambda: not client.process.running, 30, "the client's end")
+    word = hook.wait_for("down").environment["signal"]
+    check(word == "auth-failure", f"down was told {word}")
+
+
+@client_case
 def a_failing_up_ends_the_client_and_names_the_program(star: Star) -> None:
     hook = Hook(star, "hook", "exit 3")
     star.start_server()

@@ -155,7 +155,6 @@ void Client::handle(proto::MessageReceived&& message) {
     case proto::ControlMessageKind::halt:
       return finish({false, fmt::format("the server sent HALT ({})", arguments)});
     case proto::ControlMessageKind::exit:
-      end_signal_ = "remote-exit";
       return reconnect(RestartCause::server_left, "the server has left", Next::same_remote);
     case proto::ControlMessageKind::info:
     case proto::ControlMessageKind::info_pre:
@@ -201,7 +200,6 @@ void Client::take_auth_failed(std::string_view arguments) {
 void Client::take_server_signal(std::string_view arguments) {
   const proto::ServerSignal signal = proto::parse_server_signal(arguments);
   if (!signal.keep_credentials) credentials_.forget();
-  end_signal_ = "server-pushed-connection-reset";
   reconnect(RestartCause::server_asks, fmt::format("the server asks for a reconnect {}", signal.text),
             signal.next_remote ? Next::next_remote : Next::same_remote);
 }
@@ -223,7 +221,6 @@ void Client::handle(proto::RekeyFailed&& failed) {
 void Client::handle(proto::Failed&& failed) {
   if (options_.client.exit_on_tls_failure)
     return finish({false, fmt::format("{} (tls-exit)", printable(failed.reason))}, RestartCause::tls_error);
-  end_signal_ = "tls-error";
   reconnect(RestartCause::tls_error, printable(failed.reason), Next::next_remote);
 }
 
@@ -238,7 +235,6 @@ void Client::on_worker_event(dataplane::Event&& event) {
 void Client::handle(const dataplane::StreamEnded& ended) {
   if (!stream_ || stream_->worker != ended.worker || stream_->stream != ended.stream) return;
   stream_.reset();
-  end_signal_ = "connection-reset";
   reconnect(RestartCause::connection_reset, "Connection reset: " + ended.reason.message(), Next::next_remote);
 }
 
@@ -260,14 +256,14 @@ void Client::handle(const dataplane::PeerSilent&) {
   const auto last_received = std::max(session_->last_received(), data_keys_.last_received());
   if (proto::Clock::now() - last_received < peer_settings().receive_timeout) return;
   const auto action = pushed_->timeout ? pushed_->timeout_action : options_.keepalive.action;
-  end_signal_ = action == config::TimeoutAction::exit ? "ping-exit" : "ping-restart";
-  if (action == config::TimeoutAction::exit)
+  if (action == config::TimeoutAction::exit) {
+    exit_word_ = "ping-exit";
     return finish({false, "Inactivity timeout (--ping-exit), exiting"}, RestartCause::silence);
+  }
   reconnect(RestartCause::silence, "Inactivity timeout (--ping-restart), restarting", Next::next_remote);
 }
 
 void Client::handle(const dataplane::PeerExited&) {
-  end_signal_ = "remote-exit";
   reconnect(RestartCause::server_left, "the server has left", Next::same_remote);
 }
 
@@ -300,11 +296,11 @@ void Client::reconnect(RestartCause cause, const std::string& reason, Next next,
     return finish({false, "All connections have been connect-retry-max times unsuccessful"});
   const auto wait = std::max(remotes_.wait(), at_least);
   if (options_.tunnel.keep_across_restart) {
-    tunnel_->keep_over_restart(take_end_signal());
+    tunnel_->keep_over_restart(std::string(hook_word_of(cause)));
     return connect_after(wait);
   }
   if (tunnel_->is_up()) report_tunnel(false);
-  tunnel_->bring_down(take_end_signal(), [this, wait, attempt = attempt_](const std::string&) {
+  tunnel_->bring_down(std::string(hook_word_of(cause)), [this, wait, attempt = attempt_](const std::string&) {
     if (attempt == attempt_ && !stopping_) connect_after(wait);
   });
 }
@@ -334,7 +330,7 @@ void Client::close_connection() {
 void Client::stop() {
   if (std::exchange(stopping_, true)) return;
   const bool told = exit_notice_pending();
-  end_signal_ = told ? "exit-with-notification" : "sigterm";
+  exit_word_ = told ? "exit-with-notification" : "sigterm";
   if (told) say_goodbye();
   goodbye_.expires_after(told ? kGoodbye : std::chrono::milliseconds::zero());
   goodbye_.async_wait([this](const asio::error_code& error) {
@@ -370,8 +366,9 @@ void Client::finish(const Outcome& outcome, RestartCause cause) {
   report(management::State::exiting, outcome.clean ? "SIGTERM" : word_of(cause));
   if (tunnel_->is_up()) report_tunnel(false);
   close_connection();
-  tunnel_->bring_down(take_end_signal(), [observer = std::exchange(observer_, nullptr),
-                                          outcome](const std::string&) { observer->on_ended(outcome); });
+  if (exit_word_.empty()) exit_word_ = hook_word_of(cause);
+  tunnel_->bring_down(exit_word_, [observer = std::exchange(observer_, nullptr),
+                                   outcome](const std::string&) { observer->on_ended(outcome); });
 }
 
 void Client::tick() {

@@ -146,7 +146,6 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void handle(const dataplane::WorkerFailed& failed);
 
   // ---- ending and starting over ----
-  std::string take_end_signal() { return end_signal_.empty() ? "sigusr1" : std::exchange(end_signal_, {}); }
   void reconnect(RestartCause cause, const std::string& reason, Next next,
                  std::chrono::seconds at_least = std::chrono::seconds::zero());
   void close_connection();
@@ -181,7 +180,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
   hooks::HookRunner hook_runner_;
   PeerHooks hooks_;
-  std::string end_signal_;  // what hooks are told of why the session or the process ends; empty: sigusr1
+  std::string exit_word_;  // what hooks are told of why the process ends; empty: what the last cause says
   std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<DataPlane> data_plane_;
 

@@ -44,4 +44,9 @@ constexpr std::string_view word_of(RestartCause cause) noexcept {
   return "tls-error";
 }
 
+/// As hooks have it, in the variable `signal`.
+constexpr std::string_view hook_word_of(RestartCause cause) noexcept {
+  return cause == RestartCause::signal ? "sigusr1" : word_of(cause);
+}
+
 }  // namespace vpnd::control
