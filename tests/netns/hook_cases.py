@@ -102,6 +102,18 @@ def down_is_told_that_the_server_refused_the_password(star: Star) -> None:
 
 
 @client_case
+def up_delay_lets_up_wait_for_the_server(star: Star) -> None:
+    hook = Hook(star, "hook")
+    client = star.start_client(1, *hook.lines("up"), "up-delay")
+    client.process.wait_for("UDP(v4)? link remote", 10)
+    check(hook.kinds() == [], "up was called before there was a server")
+    star.start_server()
+    client.wait_until_connected()
+    check(hook.kinds() == ["up"], f"called: {hook.kinds()}")
+    check_connected(client)
+
+
+@client_case
 def a_failing_up_ends_the_client_and_names_the_program(star: Star) -> None:
     hook = Hook(star, "hook", "exit 3")
     star.start_server()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import re
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
+from option_cases import start_proxy
 from star import CaseList, Star, check_connected
 from support.console import Console
 from support.errors import check
@@ -275,6 +277,50 @@ def another_remote_may_be_chosen(star: Star) -> None:
 
 
 @client_case
+def a_proxy_may_be_chosen(star: Star) -> None:
+    star.start_server(proto="tcp4")
+    proxy = start_proxy(star, "socks", 1080)
+    client = star.start_client(1, _management(star, "client"), "management-query-proxy", proto="tcp4")
+    console = _console(star, "client")
+    console.wait_for(r">PROXY:1,TCP,192\.0\.1\.1")
+    check(console.ask("proxy SOCKS 127.0.0.1 1080") == ["SUCCESS: proxy command succeeded"], "proxy")
+    client.wait_until_connected()
+    check_connected(client)
+    check(proxy.count("carrying") == 1, "the connection went beside the proxy")
+
+
+@client_case
+def the_tunnels_coming_and_going_is_told(star: Star) -> None:
+    star.start_server()
+    client = star.start_client(1, _management(star, "client"), "management-hold", "management-up-down")
+    console = _console(star, "client")
+    console.ask("hold release")
+    console.wait_for(">UPDOWN:UP")
+    environment = _environment(console, "UPDOWN")
+    check("dev=tun0" in environment, f"dev is not in {environment}")
+    client.wait_until_connected()
+    console.ask("signal SIGTERM")
+    console.wait_for(">UPDOWN:DOWN")
+
+
+@client_case
+def the_daemon_connects_to_its_management_client(star: Star) -> None:
+    star.start_server()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with listener:
+        listener.bind(str(_socket(star, "client")))
+        listener.listen()
+        client = star.start_client(1, _management(star, "client"), "management-client", "management-hold")
+        console = Console.accepted(listener)
+        console.wait_for(">INFO:")
+        check(console.ask("hold release") == ["SUCCESS: hold release succeeded"], "hold release")
+        client.wait_until_connected()
+        check_connected(client)
+        console.close()
+        wait_until(lambda: not client.process.running, 15, "the end of the daemon with its management client")
+
+
+@client_case
 def pushed_echoes_and_tokens_are_told(star: Star) -> None:
     star.start_server('push "echo hello world"', 'push "auth-token a-token"')
     client = star.start_client(1, _management(star, "client"), "management-hold", _credentials(star))
@@ -443,9 +489,9 @@ def _require_vpnd(star: Star, otherwise: str) -> None:
         raise Skipped(otherwise)
 
 
-def _environment(console: Console) -> list[str]:
+def _environment(console: Console, source: str = "CLIENT") -> list[str]:
     """The variables that follow a message, up to their end."""
     variables = []
-    while (line := console.wait_for(">CLIENT:ENV,")) != ">CLIENT:ENV,END":
-        variables.append(line.removeprefix(">CLIENT:ENV,"))
+    while (line := console.wait_for(f">{source}:ENV,")) != f">{source}:ENV,END":
+        variables.append(line.removeprefix(f">{source}:ENV,"))
     return variables

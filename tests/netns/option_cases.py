@@ -6,10 +6,10 @@ import re
 import sys
 import time
 
-from star import SERVER_V4, SERVER_V6, CaseList, Star, check_connected, check_stays_out, tls_crypt_v2_keys
+from star import SERVER_V4, SERVER_V6, CaseList, Client, Star, check_connected, check_stays_out, tls_crypt_v2_keys
 from support.errors import check
 from support.netns import run
-from support.process import wait_until
+from support.process import Process, wait_until
 from support.runner import Skipped
 from support.traffic import Host, bulk_both_ways, ping
 from support.tunnel import PORT
@@ -31,7 +31,7 @@ while True:
 
 # An HTTP proxy that wants a name and a password, or a SOCKS 5 proxy; carries bytes both ways.
 _PROXY = """
-import base64, socket, sys, threading
+import base64, socket, sys, threading, time
 kind, port = sys.argv[1], int(sys.argv[2])
 def carry(a, b):
     try:
@@ -60,9 +60,37 @@ def socks(client):
     head = client.recv(4)
     host = socket.inet_ntoa(client.recv(4)) if head[3] == 1 else client.recv(ord(client.recv(1))).decode()
     number = int.from_bytes(client.recv(2), "big")
+    if head[1] == 3:
+        return associate(client)
     server = socket.create_connection((host, number))
     client.sendall(bytes([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]))
     return server
+def associate(client):
+    near, far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    near.bind(("127.0.0.1", 0))
+    client.sendall(bytes([5, 0, 0, 1, 0, 0, 0, 0]) + near.getsockname()[1].to_bytes(2, "big"))
+    print("carrying", flush=True)
+    customer = []
+    def back():
+        while True:
+            data, (host, number) = far.recvfrom(65536)
+            near.sendto(bytes([0, 0, 0, 1]) + socket.inet_aton(host) + number.to_bytes(2, "big") + data, customer[0])
+    def out():
+        while True:
+            data, address = near.recvfrom(65536)
+            customer[:] = [address]
+            assert data[:4] == bytes([0, 0, 0, 1])
+            far.sendto(data[10:], (socket.inet_ntoa(data[4:8]), int.from_bytes(data[8:10], "big")))
+            if len(threads) == 1:  # from now on it has an address
+                threads.append(threading.Thread(target=back, daemon=True))
+                threads[1].start()
+    threads = [threading.Thread(target=out, daemon=True)]
+    threads[0].start()
+    if "short" in sys.argv:
+        time.sleep(6)
+        client.close()
+    else:
+        client.recv(1)
 def serve(client):
     server = {"http": http, "socks": socks}[kind](client)
     if server is not None:
@@ -140,6 +168,25 @@ def a_client_goes_through_an_http_proxy(star: Star) -> None:
 def a_client_goes_through_a_socks_proxy(star: Star) -> None:
     star.start_server(proto="tcp4")
     _check_through_proxy(star, "socks", 1080, "socks-proxy 127.0.0.1 1080")
+
+
+@case
+def a_client_goes_through_a_socks_proxy_by_datagrams(star: Star) -> None:
+    star.start_server("explicit-exit-notify 1")
+    client = _check_through_proxy(star, "socks", 1080, "socks-proxy 127.0.0.1 1080", proto="udp4")
+    target = Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    bulk_both_ways(star.lab, Host(client.namespace, client.v4, client.v6), target, 2_000_000)
+
+
+@case
+def a_client_comes_back_when_its_socks_proxy_ends_the_association(star: Star) -> None:
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN waits until its pings are not answered")
+    star.start_server()
+    client = _check_through_proxy(star, "socks", 1080, "socks-proxy 127.0.0.1 1080", proto="udp4", options=("short",))
+    client.process.wait_for("the proxy has ended the association", 15)
+    client.wait_until_connected(times=2)
+    check_connected(client)
 
 
 @case
@@ -275,14 +322,22 @@ def _counted(star: Star, family: str) -> int:
     return int(re.search(r"packets (\d+)", listing).group(1))
 
 
-def _check_through_proxy(star: Star, kind: str, port: int, line: str) -> None:
+def start_proxy(star: Star, kind: str, port: int, *options: str) -> Process:
+    """Beside the first client, on loopback."""
     namespace, _ = star.spoke(1)
     script = star.lab.write("proxy.py", _PROXY)
-    proxy = star.lab.start_helper(namespace, "proxy", [sys.executable, str(script), kind, str(port)])
+    proxy = star.lab.start_helper(namespace, "proxy", [sys.executable, str(script), kind, str(port), *options])
     proxy.wait_for("listening", 5)
-    client = star.connect_client(1, line, proto="tcp4")
+    return proxy
+
+
+def _check_through_proxy(star: Star, kind: str, port: int, line: str, *, proto: str = "tcp4",
+                         options: tuple[str, ...] = ()) -> Client:
+    proxy = start_proxy(star, kind, port, *options)
+    client = star.connect_client(1, line, proto=proto)
     check_connected(client)
     check(proxy.count("carrying") == 1, "the connection went beside the proxy")
+    return client
 
 
 @case

@@ -6,6 +6,7 @@ import shutil
 import signal
 
 from star import CaseList, Client, Star, check_connected, check_stays_out
+from support.console import Console
 from support.errors import check
 from support.process import wait_until
 from support.programs import COMPLETED
@@ -61,6 +62,19 @@ def sighup_takes_another_certificate_and_revocation_list(star: Star) -> None:
     check_stays_out(star.start_client(3, certificate="revoked"))
     first.process.wait_for("CN *= *server-2", 20)
     _check_undisturbed(star, first)
+
+
+@case
+def sighup_takes_another_verbosity(star: Star) -> None:
+    socket = star.lab.directory / "server.sock"
+    star.start_server(f"management {socket} unix")
+    client = star.connect_client(1)
+    _rewrite(star, "verb 3", "verb 5")
+    _reload(star)
+    console = Console(socket)
+    console.wait_for(">INFO:")
+    check(console.ask("verb") == ["SUCCESS: verb=5"], "the verbosity is another")
+    _check_undisturbed(star, client)
 
 
 @case

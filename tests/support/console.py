@@ -16,8 +16,20 @@ _LAST = re.compile(r"(SUCCESS|ERROR): |END$")
 class Console:
     def __init__(self, path: Path) -> None:
         wait_until(path.is_socket, 15, f"the socket {path}")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(str(path))
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.connect(str(path))
+        self._begin(connection)
+
+    @classmethod
+    def accepted(cls, listener: socket.socket, timeout: float = 15) -> Console:
+        """Of a daemon that connects by itself."""
+        listener.settimeout(timeout)
+        console = cls.__new__(cls)
+        console._begin(listener.accept()[0])
+        return console
+
+    def _begin(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._rest = ""
         self.notices: list[str] = []  # real-time messages, as they came
         self.closed = False

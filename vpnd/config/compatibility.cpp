@@ -21,8 +21,7 @@ Every directive of OpenVPN 2.7, and those that older versions knew, has one of t
 |---|---|
 | works | what it says |
 | no effect | accepts it, with a warning that names the reason: nothing is to be done for it |
-| not yet | refuses to start, since it would not be the tunnel that was asked for, and names a remedy |
-| refused | refuses to start, and names what to do instead; it will not come |
+| refused | refuses to start, since it would not be the tunnel that was asked for, and names what to do instead |
 
 `setenv opt` in front of a directive turns a refusal into a warning. The column *where* says in which places a
 directive is understood: **f** in a file, **o** as an option on the command line, **b** in a `<connection>` block,
@@ -41,8 +40,6 @@ std::string_view mark(Verdict verdict) {
       return "works";
     case Verdict::no_effect:
       return "no effect";
-    case Verdict::not_yet:
-      return "not yet";
     case Verdict::refused:
       return "refused";
   }

@@ -15,7 +15,6 @@ struct Draft;
 enum class Verdict : std::uint8_t {
   works,
   no_effect,  // nothing to do for it here; accepted with a warning that says why
-  not_yet,    // missing, and a tunnel without would not be what was asked for: an error
   refused,    // will not come: an error names the alternative
 };
 
@@ -83,7 +82,6 @@ std::span<const Directive> process_directives();
 std::span<const Directive> management_directives();
 std::span<const Directive> batching_directives();
 std::span<const Directive> unused_directives();
-std::span<const Directive> missing_directives();
 std::span<const Directive> refused_directives();
 
 // All of them, ordered by name.

@@ -11,10 +11,10 @@ namespace {
 
 std::vector<const Directive*> build() {
   std::vector<const Directive*> all;
-  for (const auto part : {connection_directives(), tunnel_directives(), tls_directives(), data_directives(),
-                          server_directives(), client_directives(), proxy_directives(), process_directives(),
-                          management_directives(), batching_directives(), unused_directives(),
-                          missing_directives(), refused_directives()})
+  for (const auto part :
+       {connection_directives(), tunnel_directives(), tls_directives(), data_directives(),
+        server_directives(), client_directives(), proxy_directives(), process_directives(),
+        management_directives(), batching_directives(), unused_directives(), refused_directives()})
     for (const Directive& directive : part) all.push_back(&directive);
   std::sort(all.begin(), all.end(), [](const Directive* a, const Directive* b) { return a->name < b->name; });
   return all;

@@ -1,5 +1,5 @@
-// The directives of OpenVPN that do nothing in vpnd: because nothing is to be done, because it cannot yet,
-// because it will not. Each says so in the words that the user gets to read. Their arguments are not checked.
+// The directives of OpenVPN that do nothing in vpnd: because nothing is to be done, or because it will not.
+// Each says so in the words that the user gets to read. Their arguments are not checked.
 
 #include "vpnd/config/directive.hpp"
 
@@ -17,10 +17,6 @@ constexpr Directive row(Verdict verdict, std::string_view name, std::string_view
 
 constexpr Directive unused(std::string_view name, std::string_view text, Contexts contexts = kAnywhere) {
   return row(Verdict::no_effect, name, text, contexts);
-}
-
-constexpr Directive missing(std::string_view name, std::string_view remedy, Contexts contexts = kAnywhere) {
-  return row(Verdict::not_yet, name, remedy, contexts);
 }
 
 constexpr Directive refused(std::string_view name, std::string_view reason, Contexts contexts = kAnywhere) {
@@ -83,11 +79,6 @@ constexpr Directive kUnused[] = {
     unused("stale-routes-check", "it is for tap devices"),
 };
 
-constexpr Directive kMissing[] = {
-    // It would not be the tunnel that was asked for: the text is the remedy.
-    missing("keying-material-exporter", "remove it"),
-};
-
 constexpr Directive kRefused[] = {
     refused("management-client-pf", "OpenVPN removed it; filter packets with nftables"),
     refused("fragment", "fragments inside the data channel are not supported; use mssfix on both ends", kLink),
@@ -100,6 +91,7 @@ constexpr Directive kRefused[] = {
     refused("vlan-tagging", kVlan),
     refused("client-nat", "translate addresses with nftables", kPushable),
     refused("client-cert-not-required", "write verify-client-cert none instead"),
+    refused("keying-material-exporter", "it is for plugins and scripts that take keys out of the TLS session; remove it"),
     refused("secret", "static keys have no forward secrecy, and OpenVPN removed them; use certificates or peer-fingerprint"),
     refused("no-iv", "every packet needs its own nonce"),
     refused("no-replay", "replay protection cannot be switched off"),
@@ -145,9 +137,6 @@ constexpr Directive kRefused[] = {
 
 std::span<const Directive> unused_directives() {
   return kUnused;
-}
-std::span<const Directive> missing_directives() {
-  return kMissing;
 }
 std::span<const Directive> refused_directives() {
   return kRefused;

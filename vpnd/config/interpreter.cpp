@@ -173,9 +173,6 @@ bool Interpreter::verdict_allows(const Directive& directive, const Statement& st
     case Verdict::no_effect:
       draft_.warn(statement.where, name, fmt::format("has no effect: {}", directive.text));
       return false;
-    case Verdict::not_yet:
-      refuse(fmt::format("not yet supported by vpnd: {}", directive.text));
-      return false;
     case Verdict::refused:
       refuse(fmt::format("not supported by vpnd: {}", directive.text));
       return false;

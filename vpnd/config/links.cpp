@@ -134,8 +134,8 @@ class LinkResolver {
       add_once({{draft_.source, 0}, "http-proxy-option", "there is no http-proxy; add it, or remove this"});
     if (http && socks) add_once({socks->where, "socks-proxy", "cannot go with http-proxy; keep one"});
     const auto& wanted = http ? http : socks;
-    if (wanted && transport == Transport::udp)
-      add_once({wanted->where, http ? "http-proxy" : "socks-proxy",
+    if (http && transport == Transport::udp)
+      add_once({http->where, "http-proxy",
                 "carries TCP only; write proto tcp-client, or tcp behind the port of remote"});
     return wanted;
   }

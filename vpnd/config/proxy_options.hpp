@@ -1,4 +1,4 @@
-// The proxy that a client's TCP connection goes through.
+// The proxy that a client goes through.
 #pragma once
 
 #include <cstdint>

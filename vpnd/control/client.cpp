@@ -99,7 +99,7 @@ void Client::on_session_event(proto::SessionEvent&& event) {
 }
 
 void Client::handle(proto::CertificateRequest&& request) {
-  hooks_.ask_about(session_->link().endpoint, std::move(request.certificate_chain), tunnel_->variables(),
+  hooks_.ask_about(server_endpoint(), std::move(request.certificate_chain), tunnel_->variables(),
                    [this, attempt = attempt_, key = request.key](const std::string& refusal) {
                      if (attempt != attempt_ || !session_) return;
                      if (refusal.empty()) {
@@ -125,8 +125,8 @@ void Client::handle(proto::Established&& established) {
   server_options_ = proto::parse_options_string(server_options_text_);
   const auto& chain = session_->session().peer_chain();
   spdlog::info("[{}] Peer Connection Initiated with {}, {}", chain.empty() ? "" : chain.front().common_name,
-               session_->link().endpoint.format(), session_->session().tls_description());
-  hooks_.peer_authenticated(session_->link().endpoint, chain);
+               server_endpoint().format(), session_->session().tls_description());
+  hooks_.peer_authenticated(server_endpoint(), chain);
   if (options_.point_to_point) return join_point_to_point(proto::PeerInfo::parse(established.peer_info));
   report(management::State::get_config);
   push_deadline_ = proto::Clock::now() + options_.tls.handshake_window;
@@ -311,6 +311,8 @@ void Client::close_connection() {
   gate_.forget();
   resolver_.cancel();
   proxy_dialogue_.reset();
+  relay_.reset();
+  association_.reset();
   connecting_.reset();
   addresses_.clear();
   poll_timer_.cancel();

@@ -33,6 +33,7 @@
 #include "vpnd/control/restart_cause.hpp"
 #include "vpnd/control/session_driver.hpp"
 #include "vpnd/control/session_limits.hpp"
+#include "vpnd/control/socks_relay.hpp"
 #include "vpnd/control/tunnel.hpp"
 
 namespace vpnd::control {
@@ -92,6 +93,9 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void await_proxy();
   void hear_proxy();
   void proxy_failed(const std::string& reason);
+  void begin_over_relay(tunio::UniqueFd association, tunio::Endpoint proxy);
+  void await_end_of_association();
+  tunio::Endpoint server_endpoint() const;
   void begin_session(const dataplane::Link& link);
   proto::SessionConfig session_config(const dataplane::Link& link);
   std::string peer_info() const;
@@ -189,7 +193,9 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   std::optional<asio::posix::stream_descriptor> connecting_;
   tunio::Endpoint connecting_to_;
   std::optional<ProxyDialogue> proxy_dialogue_;
-  std::optional<dataplane::CloseStream> stream_;  // what ends the connection in use
+  std::unique_ptr<SocksRelay> relay_;                          // of datagrams through a SOCKS proxy …
+  std::optional<asio::posix::stream_descriptor> association_;  // … and the connection on which that hangs
+  std::optional<dataplane::CloseStream> stream_;               // what ends the connection in use
   tunio::UniqueFd
       transport_;  // a second descriptor of the socket in use, for what the server pushes about it
   std::uint64_t attempt_ = 0;  // callbacks of former attempts find that theirs is over

@@ -37,8 +37,8 @@ void Client::report(management::State state, std::string_view detail) const {
     if (plan.addresses.local_ipv6) details.local_ipv6 = plan.addresses.local_ipv6->address.format();
   }
   if (state == connected && session_) {
-    details.remote_address = session_->link().endpoint.address().format();
-    details.remote_port = std::to_string(session_->link().endpoint.port());
+    details.remote_address = server_endpoint().address().format();
+    details.remote_port = std::to_string(server_endpoint().port());
   }
   management_->report(state, details);
 }

@@ -147,7 +147,7 @@ void Client::complete_connection(const std::string& failure) {
                pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
   spdlog::info("Initialization Sequence Completed");
   report(management::State::connected, "SUCCESS");
-  observer_->on_ready("connected to " + session_->link().endpoint.format());
+  observer_->on_ready("connected to " + server_endpoint().format());
 }
 
 config::SessionLimits Client::session_limits() const {
@@ -221,8 +221,8 @@ TunnelPlan Client::tunnel_plan() const {
                               pushed_->foreign_options.end());
   plan.environment = pushed_->environment;
   plan.mtu = pushed_->tun_mtu.value_or(remote_.link.tun_mtu);
-  plan.server = session_->link().endpoint.address();
-  plan.server_port = session_->link().endpoint.port();
+  plan.server = server_endpoint().address();
+  plan.server_port = server_endpoint().port();
   return plan;
 }
 
@@ -236,6 +236,7 @@ void Client::set_buffers(const tunio::UniqueFd& socket) const {
 // Gives each lane but the first, which has the session's, a socket. Returns how many lanes can be used: the
 // server sends nothing in a lane that it never hears of.
 unsigned Client::open_lanes() {
+  if (relay_) return 1;
   const tunio::Endpoint server = session_->link().endpoint;
   for (std::uint32_t lane = 1; lane < batch_->lanes; ++lane) {
     try {
@@ -311,9 +312,10 @@ dataplane::PeerSettings Client::peer_settings() const {
   settings.wire_id = pushed_->peer_id ? proto::PeerId{*pushed_->peer_id} : proto::kNoPeer;
   settings.framing = framing(pushed_->framing.value_or(options_.data.framing));
   const Encapsulation encapsulation{
-      .outer_family = session_->link().endpoint.address().family(),
+      .outer_family = server_endpoint().address().family(),
       .transport = remote_.protocol.transport,
-      .record_overhead = packet_overhead(pushed_->data_epoch) + proto::framing_size(settings.framing)};
+      .record_overhead = packet_overhead(pushed_->data_epoch) + proto::framing_size(settings.framing),
+      .proxy_header = relay_ ? relay_->header_size() : 0};
   apply_link_limits(remote_.link, encapsulation, batch_.has_value(), settings);
   settings.block_ipv6 = options_.tunnel.routing.block_ipv6 || pushed_->routing.block_ipv6;
   settings.ping_interval = pushed_->ping.value_or(options_.keepalive.ping);

@@ -103,8 +103,8 @@ void ConnectGate::ask_proxy() {
       udp ? "UDP" : "TCP", remote_.host, [this, udp](const management::ProxyChoice& choice) {
         using Kind = management::ProxyChoice::Kind;
         remote_.link.proxy.reset();
-        if (choice.kind != Kind::none && udp) {
-          spdlog::warn("a proxy carries TCP only: the server is reached directly");
+        if (choice.kind == Kind::http && udp) {
+          spdlog::warn("an HTTP proxy carries TCP only: the server is reached directly");
         } else if (choice.kind != Kind::none) {
           config::ProxyOptions proxy;
           proxy.kind = choice.kind == Kind::http ? config::ProxyKind::http : config::ProxyKind::socks5;

@@ -21,7 +21,8 @@ constexpr std::size_t kUsualMtu = 1500;
 
 std::size_t outer_headers(const Encapsulation& encapsulation) {
   const std::size_t ip = encapsulation.outer_family == tunio::IpFamily::v4 ? kIpv4Header : kIpv6Header;
-  return ip + (encapsulation.transport == config::Transport::udp ? kUdpHeader : kTcpHeader + kFrameLength);
+  return ip + encapsulation.proxy_header +
+         (encapsulation.transport == config::Transport::udp ? kUdpHeader : kTcpHeader + kFrameLength);
 }
 
 std::size_t less(std::size_t size, std::size_t by) {

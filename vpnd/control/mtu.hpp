@@ -15,6 +15,7 @@ struct Encapsulation {
   tunio::IpFamily outer_family = tunio::IpFamily::v4;
   config::Transport transport = config::Transport::udp;
   std::size_t record_overhead = 0;  ///< header, packet id and tag of a data packet, and compression framing
+  std::size_t proxy_header = 0;     ///< in front of each datagram (socks_relay.hpp)
 };
 
 struct MssLimits {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "crypto/certificate.hpp"
+#include "tunio/byte_order.hpp"
 #include "tunio/ip_address.hpp"
 #include "vpnd/config/base64.hpp"
 
@@ -18,6 +20,12 @@ constexpr char kSocksVersion = 5;
 constexpr char kNoAuthentication = 0;
 constexpr char kUserPassword = 2;
 constexpr std::size_t kMaxSocksText = 255;
+// RFC 1928 §4: commands, and types of an address.
+constexpr char kConnect = 1;
+constexpr char kUdpAssociate = 3;
+constexpr char kIpv4 = 1;
+constexpr char kName = 3;
+constexpr char kIpv6 = 4;
 
 // RFC 1928 §6.
 std::string_view socks_fault(unsigned char code) {
@@ -57,10 +65,12 @@ std::string authority(const std::string& host, std::uint16_t port) {
 
 }  // namespace
 
-ProxyDialogue::ProxyDialogue(const config::ProxyOptions& proxy, const std::string& host, std::uint16_t port)
+ProxyDialogue::ProxyDialogue(const config::ProxyOptions& proxy, const std::string& host, std::uint16_t port,
+                             Wanted wanted)
     : proxy_(proxy),
       host_(host),
       port_(port),
+      wanted_(wanted),
       step_(proxy.kind == config::ProxyKind::http ? Step::http_answer : Step::socks_method) {
   proxy.kind == config::ProxyKind::http ? begin_http() : begin_socks();
 }
@@ -83,6 +93,7 @@ void ProxyDialogue::begin_http() {
 }
 
 void ProxyDialogue::begin_socks() {
+  if (host_.size() > kMaxSocksText) return refuse("the server's name is too long for the proxy");
   std::string greeting{kSocksVersion, 1, kNoAuthentication};
   if (proxy_.credentials) greeting = {kSocksVersion, 2, kNoAuthentication, kUserPassword};
   output_ = crypto::SecretString(std::move(greeting));
@@ -149,20 +160,23 @@ void ProxyDialogue::take_socks_authentication() {
 }
 
 void ProxyDialogue::send_socks_request() {
-  std::string request{kSocksVersion, 1, 0};
+  step_ = Step::socks_answer;
+  if (wanted_ == Wanted::datagrams) {  // from which address of ours is not known yet: zeros
+    output_ = crypto::SecretString(std::string{kSocksVersion, kUdpAssociate, 0, kIpv4, 0, 0, 0, 0, 0, 0});
+    return;
+  }
+  std::string request{kSocksVersion, kConnect, 0};
   if (const auto address = tunio::IpAddress::parse(host_)) {
-    request += static_cast<char>(address->is_v4() ? 1 : 4);
+    request += address->is_v4() ? kIpv4 : kIpv6;
     request += bytes_of(*address);
   } else {
-    if (host_.size() > kMaxSocksText) return refuse("the server's name is too long for the proxy");
-    request += char{3};
+    request += kName;
     request += static_cast<char>(host_.size());
     request += host_;
   }
   request += static_cast<char>(port_ >> 8);
   request += static_cast<char>(port_ & 0xff);
   output_ = crypto::SecretString(std::move(request));
-  step_ = Step::socks_answer;
 }
 
 void ProxyDialogue::take_socks_answer() {
@@ -173,13 +187,13 @@ void ProxyDialogue::take_socks_answer() {
     return refuse(fmt::format("the proxy answers: {}", socks_fault(static_cast<unsigned char>(input_[1]))));
   std::size_t size = 0;
   switch (input_[3]) {
-    case 1:
+    case kIpv4:
       size = 4 + 4 + 2;
       break;
-    case 3:
+    case kName:
       size = 4 + 1 + static_cast<unsigned char>(input_[4]) + 2;
       break;
-    case 4:
+    case kIpv6:
       size = 4 + 16 + 2;
       break;
     default:
@@ -187,7 +201,20 @@ void ProxyDialogue::take_socks_answer() {
   }
   if (input_.size() < size) return;
   if (input_.size() > size) return refuse("the proxy says more than its answer");
+  if (wanted_ == Wanted::datagrams && !take_relay(input_))
+    return refuse("the proxy does not say by an address where it takes datagrams");
   state_ = State::open;
+}
+
+bool ProxyDialogue::take_relay(std::string_view answer) {
+  if (answer[3] == kName) return false;
+  const auto address = std::as_bytes(std::span(answer.substr(4, answer[3] == kIpv4 ? 4 : 16)));
+  const auto port = std::as_bytes(std::span(answer.substr(4 + address.size())));
+  const auto number = tunio::load_be16(port.data());
+  relay_ = tunio::Endpoint(answer[3] == kIpv4 ? tunio::IpAddress::v4(tunio::load_be32(address.data()))
+                                              : tunio::IpAddress::v6(address.first<16>()),
+                           number);
+  return number != 0;
 }
 
 void ProxyDialogue::refuse(std::string reason) {

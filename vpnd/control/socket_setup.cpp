@@ -133,6 +133,25 @@ tunio::UdpOptions lane_udp_options(const config::Options& options, const config:
   return udp;
 }
 
+tunio::UdpOptions relay_udp_options(const config::Options& options, const config::Remote& remote,
+                                    const tunio::Endpoint& proxy) {
+  tunio::UdpOptions udp = udp_options(options, remote, proxy);
+  udp.gro = false;
+  udp.remote = proxy;
+  return udp;
+}
+
+tunio::UdpOptions loopback_udp_options(const config::Options& options, const tunio::Endpoint& relay) {
+  tunio::UdpOptions udp;
+  udp.family = tunio::SocketFamily::ipv4;
+  udp.local = tunio::Endpoint(relay.address(), 0);
+  udp.receive_buffer = buffer_size(options.socket.receive_buffer, kUdpBuffers.receive);
+  udp.send_buffer = buffer_size(options.socket.send_buffer, kUdpBuffers.send);
+  udp.gro = options.batch.offloads.udp_gro;
+  udp.remote = relay;
+  return udp;
+}
+
 tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
                                  const tunio::Endpoint& server) {
   tunio::SocketOptions tcp;

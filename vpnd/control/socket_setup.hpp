@@ -28,6 +28,11 @@ tunio::UdpOptions udp_options(const config::Options& options, const config::Remo
 /// The same for a lane of the batch channel beside the first: at a port of its own, whichever is free.
 tunio::UdpOptions lane_udp_options(const config::Options& options, const config::Remote& remote,
                                    const tunio::Endpoint& server);
+/// With a SOCKS proxy in between (socks_relay.hpp): the relay's socket towards the proxy, which takes
+/// datagrams at `proxy`; and the worker's socket towards the relay.
+tunio::UdpOptions relay_udp_options(const config::Options& options, const config::Remote& remote,
+                                    const tunio::Endpoint& proxy);
+tunio::UdpOptions loopback_udp_options(const config::Options& options, const tunio::Endpoint& relay);
 tunio::SocketOptions tcp_options(const config::Options& options, const config::Remote& remote,
                                  const tunio::Endpoint& server);
 

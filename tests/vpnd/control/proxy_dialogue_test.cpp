@@ -106,6 +106,38 @@ TEST(ProxyDialogue, AuthenticatesToASocksProxyAndNamesAnAddress) {
   EXPECT_EQ(dialogue.state(), State::open);
 }
 
+TEST(ProxyDialogue, AsksASocksProxyForAWayOfDatagrams) {
+  const config::ProxyOptions proxy = socks();
+  const struct {
+    std::string answer;
+    std::string relay;
+  } cases[] = {
+      {bytes({5, 0, 0, 1, 192, 0, 2, 9, 4, 1}), "192.0.2.9:1025"},
+      {bytes({5, 0, 0, 1, 0, 0, 0, 0, 4, 1}), "0.0.0.0:1025"},
+      {bytes({5, 0, 0, 4, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 1}), "[fd00::1]:1025"}};
+  for (const auto& [answer, relay] : cases) {
+    ProxyDialogue dialogue(proxy, "vpn", 1194, ProxyDialogue::Wanted::datagrams);
+    (void)said(dialogue);
+    dialogue.receive(bytes({5, 0}));
+    EXPECT_EQ(said(dialogue), bytes({5, 3, 0, 1, 0, 0, 0, 0, 0, 0}));
+    dialogue.receive(answer);
+    EXPECT_EQ(dialogue.state(), State::open);
+    EXPECT_EQ(dialogue.relay().format(), relay);
+  }
+}
+
+TEST(ProxyDialogue, WantsToKnowWhereASocksProxyTakesDatagrams) {
+  const config::ProxyOptions proxy = socks();
+  for (const std::string& answer :
+       {bytes({5, 0, 0, 3, 1, 'x', 4, 1}), bytes({5, 0, 0, 1, 192, 0, 2, 9, 0, 0})}) {
+    ProxyDialogue dialogue(proxy, "vpn", 1194, ProxyDialogue::Wanted::datagrams);
+    dialogue.receive(bytes({5, 0}));
+    dialogue.receive(answer);
+    EXPECT_EQ(dialogue.state(), State::refused);
+    EXPECT_THAT(dialogue.reason(), HasSubstr("where it takes datagrams"));
+  }
+}
+
 TEST(ProxyDialogue, SaysWhyASocksProxyRefuses) {
   const config::ProxyOptions proxy = socks();
   const struct {
