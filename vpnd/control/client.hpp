@@ -88,6 +88,13 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void await_connection(tunio::UniqueFd socket);
   void tcp_connected();
   void hand_over_connection(tunio::UniqueFd socket);
+  void begin_session(const dataplane::Link& link);
+  proto::SessionConfig session_config(const dataplane::Link& link);
+  std::string peer_info() const;
+  proto::BatchTerms batch_offer() const;
+  void add_details(proto::PeerInfoSettings& settings) const;
+
+  // ---- through a proxy (client_proxy.cpp) ----
   void begin_proxy_dialogue(tunio::UniqueFd socket);
   bool send_to_proxy();
   void await_proxy();
@@ -96,11 +103,6 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void begin_over_relay(tunio::UniqueFd association, tunio::Endpoint proxy);
   void await_end_of_association();
   tunio::Endpoint server_endpoint() const;
-  void begin_session(const dataplane::Link& link);
-  proto::SessionConfig session_config(const dataplane::Link& link);
-  std::string peer_info() const;
-  proto::BatchTerms batch_offer() const;
-  void add_details(proto::PeerInfoSettings& settings) const;
 
   // ---- the session ----
   void on_control_packet(const dataplane::Link& from, std::span<const std::byte> packet) override;

@@ -108,6 +108,13 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   void on_left(ServerClient& client, const std::string& reason) override;
   void meet_other_end(const ServerClient& client);
 
+  // Names a stream among those of all workers; never 0.
+  static std::uint64_t stream_number(dataplane::WorkerId worker, tunio::StreamId stream) {
+    return (std::uint64_t{worker.value} + 1) << 32 | stream.value;
+  }
+  static std::uint64_t stream_number(const dataplane::Link& link) {
+    return link.stream ? stream_number(link.worker, *link.stream) : 0;
+  }
   SessionKey key_of(const ServerClient& client) const;
   void remove(ServerClient& client, const std::string& reason);
   void replace_other_end(ServerClient& client);
