@@ -47,9 +47,10 @@ void check_names(const TlsSettings& settings) {
   }
   if (settings.extended_key_usage.empty()) return;
   const ObjectPtr object(OBJ_txt2obj(settings.extended_key_usage.c_str(), 0));
-  if (!object)
+  if (!object) {
     throw_tls_error("remote-cert-eku",
                     fmt::format("'{}' is no usage that OpenSSL knows", settings.extended_key_usage));
+  }
 }
 
 // Certificates and lists of a directory are looked for when they are needed.

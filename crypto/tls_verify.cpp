@@ -124,9 +124,10 @@ std::string chain_policy_failure(X509_STORE_CTX* store, const PeerPolicy& policy
     std::error_code error;
     const auto file = std::filesystem::path(policy.revoked_serials_directory) / facts.serial_decimal;
     const bool unlisted = !std::filesystem::exists(file, error) && !error;
-    if (!unlisted)
+    if (!unlisted) {
       return fmt::format("certificate refused ({}): its serial number {} is revoked", facts.subject,
                          facts.serial_decimal);
+    }
   }
   return {};
 }

@@ -44,9 +44,10 @@ class Checker {
     if (!bits) return fail(*draft_.ifconfig, own.netmask_or_peer->format(), "must be a netmask on a server");
     const tunio::Prefix network{*own.local, *bits};
     const auto& pool = options_.server.pool;
-    if (pool && (!network.contains(pool->first) || !network.contains(pool->last)))
+    if (pool && (!network.contains(pool->first) || !network.contains(pool->last))) {
       fail(*draft_.ifconfig_pool, "ifconfig-pool",
            fmt::format("lies outside of our network {}", network.network().format()));
+    }
   }
 
   void check_server_files() {
@@ -57,42 +58,49 @@ class Checker {
         std::any_of(server.listeners.begin(), server.listeners.end(),
                     [](const Listener& listener) { return listener.protocol.transport == Transport::tcp; });
     const bool has_v2_key = options_.link.control_wrap.kind == ControlWrapKind::tls_crypt_v2;
-    for (const char* name : {"tls-crypt-v2-verify", "tls-crypt-v2-max-age"})
+    for (const char* name : {"tls-crypt-v2-verify", "tls-crypt-v2-max-age"}) {
       if (const Diagnostic* word = has_v2_key ? nullptr : find_server_word(name))
         fail(word->where, name, "needs tls-crypt-v2: other keys say nothing about a client");
+    }
     if (server.port_share && !any_tcp)
       fail(server.port_share->where, "port-share", "needs proto tcp-server, or a local with tcp");
     if (!server.pool_persistence) return;
-    if (!server.pool && !server.pool_ipv6)
+    if (!server.pool && !server.pool_ipv6) {
       fail(where_of("ifconfig-pool-persist"), "ifconfig-pool-persist",
            "there is no pool; add server or ifconfig-pool");
-    if (server.duplicate_cn)
+    }
+    if (server.duplicate_cn) {
       draft_.warn(where_of("ifconfig-pool-persist"), "ifconfig-pool-persist",
                   "has no effect together with duplicate-cn: one name may have many addresses");
+    }
   }
 
   void check_server_passwords() {
     const ServerOptions& server = options_.server;
     if (server.password_verifier) {
       const bool in_environment = server.password_verifier->transfer == PasswordTransfer::via_environment;
-      if (in_environment && options_.scripts.security < 3)
+      if (in_environment && options_.scripts.security < 3) {
         fail(server.password_verifier->command.where, "via-env",
              "needs script-security 3; via-file needs only 2");
+      }
       return;
     }
     if (options_.management.client_auth) return;
-    for (const char* name : {"auth-user-pass-optional", "username-as-common-name", "auth-gen-token"})
+    for (const char* name : {"auth-user-pass-optional", "username-as-common-name", "auth-gen-token"}) {
       if (const Diagnostic* word = find_server_word(name))
         fail(word->where, name, "needs auth-user-pass-verify: nobody checks passwords");
-    if (options_.tls.client_certificate != ClientCertificate::require)
+    }
+    if (options_.tls.client_certificate != ClientCertificate::require) {
       fail(*draft_.verify_client_cert, "verify-client-cert",
            "without auth-user-pass-verify anybody could connect; add it, or write require");
+    }
   }
 
   void check_server_compression() {
-    if (draft_.compression)
+    if (draft_.compression) {
       fail(draft_.compression->where, draft_.compression->word,
            "a server that compresses is not supported; remove it");
+    }
   }
 
   void check_client_authentication() {
@@ -127,9 +135,10 @@ class Checker {
     const TlsOptions& tls = options_.tls;
     const bool told_apart = tls.peer_purpose || tls.expected_name || !tls.peer_fingerprints.empty() ||
                             tls.key_usages || !tls.extended_key_usage.empty();
-    if ((tls.ca || tls.ca_directory) && !told_apart)
+    if ((tls.ca || tls.ca_directory) && !told_apart) {
       draft_.warn(whole(), "",
                   "any certificate of the ca may pose as the server; add remote-cert-tls server");
+    }
     if (tls.peer_purpose == CertificatePurpose::client)
       draft_.warn(whole(), "remote-cert-tls", "the peer of a client is a server; client is unusual here");
   }
@@ -164,10 +173,12 @@ class Checker {
     if (!tls.certificate && tls.private_key && !tls.pkcs12)
       fail(tls.private_key->where, "key", "is of no use alone; add cert");
     const bool server = options_.mode == Mode::server;
-    for (const auto* other : {&tls.certificate, &tls.private_key})
-      if (tls.pkcs12 && *other)
+    for (const auto* other : {&tls.certificate, &tls.private_key}) {
+      if (tls.pkcs12 && *other) {
         fail((*other)->where, other == &tls.certificate ? "cert" : "key",
              "pkcs12 has it already; remove one");
+      }
+    }
     if (server && !tls.certificate && !tls.private_key && !tls.pkcs12)
       fail(whole(), "", "a server needs cert and key");
   }
@@ -177,9 +188,10 @@ class Checker {
     const bool server = options_.mode == Mode::server;
     const bool checks_peer = !server || tls.client_certificate != ClientCertificate::none;
     const bool has_ca = tls.ca || tls.ca_directory || tls.pkcs12;
-    if (checks_peer && !has_ca && tls.peer_fingerprints.empty())
+    if (checks_peer && !has_ca && tls.peer_fingerprints.empty()) {
       fail(whole(), "",
            fmt::format("no way to check the {}: add ca or peer-fingerprint", server ? "clients" : "server"));
+    }
     for (const auto* list : {&tls.crl, &tls.revoked_serials})
       if (*list && !has_ca) fail((*list)->where, "crl-verify", "needs ca: fingerprints cannot be revoked");
     if (!tls.issuer_hashes.empty() && !has_ca)
@@ -188,9 +200,10 @@ class Checker {
 
   void check_tls() {
     const TlsOptions& tls = options_.tls;
-    if (tls.version_max && *tls.version_max < tls.version_min)
+    if (tls.version_max && *tls.version_max < tls.version_min) {
       fail(whole(), "tls-version-max",
            "lies below tls-version-min; raise it, or lower that (1.2 unless given)");
+    }
   }
 
   void check_control_wrap(const ControlWrapOptions& wrap) {
@@ -211,9 +224,10 @@ class Checker {
 
   void check_hooks_of_the_role() {
     const ScriptOptions& scripts = options_.scripts;
-    if (!scripts.export_certificates.empty() && !scripts.tls_verify)
+    if (!scripts.export_certificates.empty() && !scripts.tls_verify) {
       draft_.warn(whole(), "tls-export-cert",
                   "has no effect without tls-verify: nobody would read the files");
+    }
     if (options_.mode != Mode::server || options_.point_to_point) return;
     if (const auto& ip_change = options_.scripts.ip_change)
       fail(ip_change->where, "ipchange", "a server has many peers; use client-connect instead");

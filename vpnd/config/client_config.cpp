@@ -17,9 +17,10 @@ constexpr std::size_t kMaxNetworks = 4096;
 tunio::Prefix read_network(const Arguments& a) {
   if (a.name() == "iroute-ipv6") return a.ipv6_prefix(0).network();
   const tunio::Prefix network{a.ipv4(0), a.has(1) ? a.netmask(1) : std::uint8_t{32}};
-  if (network.network() != network)
+  if (network.network() != network) {
     a.fail(a[0], fmt::format("not the address of a network with this netmask; did you mean {}?",
                              network.network().address.format()));
+  }
   return network;
 }
 
@@ -50,9 +51,10 @@ class ClientConfigReader {
     if (directive->verdict != Verdict::works)
       a.fail(a.name(), fmt::format("has no effect: {}", directive->text));
     if (a.is_inline()) a.fail(a.name(), "cannot be given inline");
-    if (a.size() < directive->arguments.min || a.size() > directive->arguments.max)
+    if (a.size() < directive->arguments.min || a.size() > directive->arguments.max) {
       a.fail(a.name(),
              fmt::format("takes {}", directive->synopsis.empty() ? "no argument" : directive->synopsis));
+    }
     apply(a);
   }
 

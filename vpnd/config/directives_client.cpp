@@ -48,9 +48,10 @@ void auth_retry(const Arguments& a, Draft& draft) {
 
 void static_challenge(const Arguments& a, Draft& draft) {
   StaticChallenge challenge{a[0], a.choice<bool>(1, {{"0", false}, {"1", true}})};
-  if (a.has(2))
+  if (a.has(2)) {
     challenge.format = a.choice<ChallengeFormat>(
         2, {{"scrv1", ChallengeFormat::scrv1}, {"concat", ChallengeFormat::concatenated}});
+  }
   draft.options.client.static_challenge = std::move(challenge);
 }
 

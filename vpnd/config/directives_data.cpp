@@ -12,18 +12,20 @@ namespace {
 
 void data_ciphers(const Arguments& a, Draft& draft) {
   CipherList list = read_ciphers(a);
-  for (const std::string& name : list.skipped)
+  for (const std::string& name : list.skipped) {
     draft.warn(a.where(), name,
                "left out of the list: vpnd has AEAD ciphers only (AES-GCM, ChaCha20-Poly1305)");
+  }
   draft.options.data.ciphers = std::move(list.ciphers);
 }
 
 void data_ciphers_fallback(const Arguments& a, Draft& draft) {
   const CipherName cipher = cipher_name(a[0]);
   if (!cipher.known) a.fail(a[0], "unknown cipher");
-  if (!cipher.usable)
+  if (!cipher.usable) {
     return draft.warn(a.where(), a[0],
                       "left out: vpnd has AEAD ciphers only; peers without negotiation are refused");
+  }
   draft.options.data.fallback_cipher = cipher.name;
 }
 

@@ -61,10 +61,11 @@ void external_key(const Arguments& a, Draft& draft) {
     signs_digests = signs_digests || flag == Flag::pkcs1;
     other = other || flag == Flag::pss || flag == Flag::digest;
   }
-  if (other && !signs_digests && key.schemes == crypto::RsaSchemes::pkcs1)
+  if (other && !signs_digests && key.schemes == crypto::RsaSchemes::pkcs1) {
     a.fail(
         a[0],
         "is not enough: vpnd asks for signatures of pkcs1 and nopadding; add what the key's keeper can do");
+  }
   draft.options.management.external_key = key;
 }
 

@@ -23,13 +23,14 @@ void action(const Arguments&, Draft& draft) {
 void genkey(const Arguments& a, Draft& draft) {
   using enum KeyType;
   GenerateKey key;
-  if (a.has(0))
+  if (a.has(0)) {
     key.type = a.choice<KeyType>(0, {{"secret", tls_auth},
                                      {"tls-auth", tls_auth},
                                      {"tls-crypt", tls_crypt},
                                      {"tls-crypt-v2-server", tls_crypt_v2_server},
                                      {"tls-crypt-v2-client", tls_crypt_v2_client},
                                      {"auth-token", auth_token}});
+  }
   if (a.has(1)) key.output = a[1];
   if (a.has(2)) {
     if (key.type != tls_crypt_v2_client) a.fail(a[2], "only a tls-crypt-v2-client key carries metadata");

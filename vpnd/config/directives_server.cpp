@@ -33,9 +33,10 @@ void server(const Arguments& a, Draft& draft) {
   constexpr std::uint8_t kSmallest = 29;
   if (network.length < kLargest || network.length > kSmallest)
     a.fail(a[1], "the network must have a netmask from 255.255.0.0 to 255.255.255.248");
-  if (network.network() != network)
+  if (network.network() != network) {
     a.fail(a[0], fmt::format("not the address of a network with this netmask; did you mean {}?",
                              network.network().address.format()));
+  }
   if (a.has(2)) a.choice<int>(2, {{"nopool", 0}});
   draft.server = ServerMacro{network, !a.has(2), a.where()};
 }
@@ -146,14 +147,16 @@ void auth_user_pass_verify(const Arguments& a, Draft& draft) {
 // Others would be code of somebody else inside the daemon.
 void plugin(const Arguments& a, Draft& draft) {
   const std::string module = std::filesystem::path(a[0]).filename().string();
-  if (module.find("down-root") != std::string::npos)
+  if (module.find("down-root") != std::string::npos) {
     a.fail(
         a[0],
         "vpnd needs no plugin for it: it takes its routes and addresses back without being root; remove it");
-  if (module.find("auth-pam") == std::string::npos)
+  }
+  if (module.find("auth-pam") == std::string::npos) {
     a.fail(a[0],
            "vpnd loads no plugins, except that it stands in for openvpn-plugin-auth-pam.so; "
            "use auth-user-pass-verify with a program that does the same");
+  }
   if (!a.has(1)) a.fail(a[0], "needs the name of a PAM service, such as login");
   auto& verifier = draft.options.server.password_verifier;
   if (verifier) a.fail(a.name(), "there is one that checks passwords already; keep one of them");

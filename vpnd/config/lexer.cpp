@@ -61,9 +61,10 @@ class Tokeniser {
       if (c == '\\') {
         if (rest_.empty()) return "a backslash at the end of the line; write \\\\ for a backslash";
         const char escaped = take();
-        if (escaped != '\\' && escaped != '"' && !is_blank(escaped))
+        if (escaped != '\\' && escaped != '"' && !is_blank(escaped)) {
           return "a backslash may stand only before a backslash, a double quote or a blank; write \\\\ for a "
                  "backslash";
+        }
         word.push_back(escaped);
       } else if (quoted && c == '"') {
         return {};

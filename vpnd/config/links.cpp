@@ -30,9 +30,10 @@ class LinkResolver {
     auto& listeners = draft_.options.server.listeners;
     if (draft_.listeners.empty())
       listeners.push_back({"", port, link.protocol, draft_.bind_ipv6_only, {draft_.source, 0}});
-    for (const ListenerWords& words : draft_.listeners)
+    for (const ListenerWords& words : draft_.listeners) {
       listeners.push_back({words.host, words.port.value_or(port), words.protocol.value_or(link.protocol),
                            draft_.bind_ipv6_only, words.where});
+    }
     const bool any_udp = std::any_of(listeners.begin(), listeners.end(), [](const Listener& listener) {
       return listener.protocol.transport == Transport::udp;
     });
@@ -58,9 +59,10 @@ class LinkResolver {
     }
     leave_out_other_protocols();
     override_proxies();
-    if (remotes.empty() && faults_.empty())
+    if (remotes.empty() && faults_.empty()) {
       faults_.push_back(
           {{draft_.source, 0}, "", "a client needs a server to connect to; add remote HOST PORT"});
+    }
   }
 
   void leave_out_other_protocols() {
@@ -87,9 +89,10 @@ class LinkResolver {
   void take_local_address() {
     if (draft_.listeners.empty()) return;
     const ListenerWords& words = draft_.listeners.front();
-    if (draft_.listeners.size() > 1)
+    if (draft_.listeners.size() > 1) {
       faults_.push_back(
           {draft_.listeners[1].where, draft_.listeners[1].host, "a client has one local address"});
+    }
     for (LinkDraft* link : all_links()) {
       if (link->link.local.host.empty()) link->link.local.host = words.host;
       if (words.port && !link->local_port) link->local_port = words.port;
@@ -108,9 +111,10 @@ class LinkResolver {
     result.where = words.where;
     result.protocol = words.protocol.value_or(from.protocol);
     result.port = words.port.value_or(from.remote_port.value_or(from.port.value_or(kDefaultPort)));
-    if (from.protocol_end == ProtocolEnd::server && &from != &draft_.common)
+    if (from.protocol_end == ProtocolEnd::server && &from != &draft_.common) {
       faults_.push_back(
           {from.protocol_where, "proto", "a client reaches its server with tcp-client, or tcp"});
+    }
     result.link = resolved(from, result.protocol.transport);
     result.link.proxy = proxy(from, result.protocol.transport);
     drop_exit_notice_over_tcp(result.link, result.protocol.transport, words.where);
@@ -134,9 +138,10 @@ class LinkResolver {
       add_once({{draft_.source, 0}, "http-proxy-option", "there is no http-proxy; add it, or remove this"});
     if (http && socks) add_once({socks->where, "socks-proxy", "cannot go with http-proxy; keep one"});
     const auto& wanted = http ? http : socks;
-    if (http && transport == Transport::udp)
+    if (http && transport == Transport::udp) {
       add_once({http->where, "http-proxy",
                 "carries TCP only; write proto tcp-client, or tcp behind the port of remote"});
+    }
     return wanted;
   }
 
@@ -153,9 +158,10 @@ class LinkResolver {
     std::vector<const ControlWrapOptions*> given;
     for (const auto* wrap : {&from.tls_auth, &from.tls_crypt, &from.tls_crypt_v2})
       if (*wrap) given.push_back(&**wrap);
-    if (given.size() > 1)
+    if (given.size() > 1) {
       add_once(
           {given[1]->key.where, "", "tls-auth, tls-crypt and tls-crypt-v2 exclude each other; keep one"});
+    }
     if (given.empty()) return {};
     ControlWrapOptions result = *given.front();
     if (result.kind == ControlWrapKind::tls_auth) result.key_direction = from.key_direction;

@@ -72,9 +72,10 @@ void expand_server(Draft& draft, std::vector<Diagnostic>& faults) {
     faults.push_back({*draft.ifconfig, "ifconfig", "server gives the address already; remove it"});
     return;
   }
-  if (draft.ifconfig_pool && macro.with_pool)
+  if (draft.ifconfig_pool && macro.with_pool) {
     faults.push_back({*draft.ifconfig_pool, "ifconfig-pool",
                       "server gives a pool already; add nopool to server, or remove it"});
+  }
   const Topology topology = options.tunnel.addresses.topology.value_or(Topology::subnet);
   options.tunnel.addresses.local = macro.network.address.plus(1);
   if (topology == Topology::subnet) {
@@ -89,12 +90,14 @@ void expand_server(Draft& draft, std::vector<Diagnostic>& faults) {
 void expand_server_ipv6(Draft& draft, std::vector<Diagnostic>& faults) {
   if (!draft.server_ipv6) return;
   const ServerIpv6Macro& macro = *draft.server_ipv6;
-  if (draft.server && !draft.server->with_pool)
+  if (draft.server && !draft.server->with_pool) {
     faults.push_back({macro.where, "server-ipv6",
                       "cannot go with server … nopool: clients share the number in both pools"});
-  if (draft.ifconfig_ipv6_pool)
+  }
+  if (draft.ifconfig_ipv6_pool) {
     faults.push_back(
         {*draft.ifconfig_ipv6_pool, "ifconfig-ipv6-pool", "server-ipv6 gives a pool already; remove it"});
+  }
   const tunio::IpAddress network = macro.network.address;
   const std::uint8_t bits = macro.network.length;
   Options& options = draft.options;
@@ -123,10 +126,12 @@ void apply_compat_mode(Draft& draft) {
 void expand_keepalive(Draft& draft, std::vector<Diagnostic>& faults) {
   if (!draft.keepalive) return;
   const KeepaliveMacro& macro = *draft.keepalive;
-  for (const auto* other : {&draft.ping, &draft.ping_timeout})
-    if (*other)
+  for (const auto* other : {&draft.ping, &draft.ping_timeout}) {
+    if (*other) {
       faults.push_back({**other, other == &draft.ping ? "ping" : "ping-restart",
                         "keepalive sets it already; remove one of them"});
+    }
+  }
   KeepaliveOptions& own = draft.options.keepalive;
   const bool server = draft.options.mode == Mode::server && !draft.options.point_to_point;
   own.ping = macro.ping;

@@ -285,9 +285,10 @@ std::string remark(const Arguments& a) {
       return fmt::format("the server may compress ({}); such packets are dropped", algorithm);
   }
   if (a.name() != "protocol-flags") return {};
-  for (std::size_t i = 0; i < a.size(); ++i)
+  for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i] != "tls-ekm" && a[i] != "cc-exit" && a[i] != "dyn-tls-crypt" && a[i] != "aead-epoch")
       return fmt::format("unknown protocol flag \"{}\"", a[i]);
+  }
   return {};
 }
 

@@ -15,9 +15,10 @@ bool harmless_on_server(std::string_view name) {
 void choose_client(Draft& draft, std::vector<Diagnostic>& faults) {
   draft.options.mode = Mode::client;
   draft.options.point_to_point = draft.tls_client && !draft.pull && !draft.client;
-  for (const Diagnostic& word : draft.server_words)
+  for (const Diagnostic& word : draft.server_words) {
     faults.push_back(
         {word.where, word.word, "is for a server, and this is the configuration of a client; remove it"});
+  }
   const LinkDraft& link = draft.common;
   if (link.protocol_end == ProtocolEnd::server)
     faults.push_back({link.protocol_where, "proto", "a client reaches its server with tcp-client, or tcp"});
@@ -39,9 +40,10 @@ void choose_server(Draft& draft, std::vector<Diagnostic>& faults) {
   const LinkDraft& link = draft.common;
   if (link.protocol_end == ProtocolEnd::client)
     faults.push_back({link.protocol_where, "proto", "a server listens with tcp-server, or tcp"});
-  for (const LinkDraft& block : draft.blocks)
+  for (const LinkDraft& block : draft.blocks) {
     faults.push_back(
         {block.where, "<connection>", "a server does not connect; write local for each address"});
+  }
 }
 
 // One other end, so nothing of what is for many clients.

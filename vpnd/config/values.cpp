@@ -128,9 +128,10 @@ CipherList read_ciphers(const Arguments& arguments) {
                      "unknown cipher; vpnd has AES-256-GCM, AES-192-GCM, AES-128-GCM and CHACHA20-POLY1305");
     }
   }
-  if (list.ciphers.empty())
+  if (list.ciphers.empty()) {
     arguments.fail(arguments[0],
                    "none of these ciphers can be used; add AES-256-GCM, which every peer since 2.4 has");
+  }
   return list;
 }
 
@@ -149,9 +150,10 @@ void check_pushed_text(const Arguments& arguments, std::string_view text) {
     return static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) != 0x7f;
   });
   if (!printable) arguments.fail(arguments.name(), "a pushed option cannot contain control characters");
-  if (text.size() > kMaxPushedOption)
+  if (text.size() > kMaxPushedOption) {
     arguments.fail(arguments.name(),
                    fmt::format("a pushed option may have {} bytes at most", kMaxPushedOption));
+  }
 }
 
 void check_variable_name(const Arguments& arguments, std::string_view name) {

@@ -42,10 +42,11 @@ std::span<const std::byte> token_view(std::string_view text) {
 crypto::Hmac token_hmac(const config::AuthTokenOptions& options) {
   if (!options.secret) return crypto::AuthTokenKey::generate().hmac();
   const auto key = crypto::AuthTokenKey::parse(options.secret->content.expose());
-  if (!key)
+  if (!key) {
     throw config::ConfigError(
         {options.secret->where, "auth-gen-token-secret",
          options.secret->origin() + " holds no key for auth-tokens; make one with --genkey auth-token FILE"});
+  }
   return key->hmac();
 }
 

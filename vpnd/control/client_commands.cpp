@@ -42,9 +42,10 @@ management::Outcome ClientCommands::send_challenge_response(std::string_view res
 
 std::optional<std::vector<std::string>> ClientCommands::remotes() const {
   std::vector<std::string> lines;
-  for (const config::Remote& remote : client_.remotes())
+  for (const config::Remote& remote : client_.remotes()) {
     lines.push_back(
         fmt::format("{},{},{},enabled", remote.host, remote.port, protocol_name(remote.protocol)));
+  }
   return lines;
 }
 

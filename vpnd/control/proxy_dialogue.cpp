@@ -123,10 +123,11 @@ void ProxyDialogue::take_http_answer() {
   const std::size_t blank = status.find(' ');
   const std::string code = blank == std::string::npos ? "" : status.substr(blank + 1, 3);
   if (!status.starts_with("HTTP/1.")) return refuse("the proxy does not speak HTTP");
-  if (code == "407")
+  if (code == "407") {
     return refuse(proxy_.credentials ? "the proxy refuses the user name or password"
                                      : "the proxy wants a user name and password; add them with "
                                        "http-proxy-user-pass");
+  }
   if (code != "200") return refuse(fmt::format("the proxy answers \"{}\"", status));
   if (input_.size() != end + kEnd.size()) return refuse("the proxy says more than its answer");
   state_ = State::open;

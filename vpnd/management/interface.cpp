@@ -93,7 +93,7 @@ void Interface::tick() {
   for (Session* session : sessions_) session->tick(now);
 }
 
-void Interface::show_prompt(std::string text) {
+void Interface::show_prompt(std::string_view text) {
   prompt_ = one_line(text);
   for (Session* session : sessions_) session->notify(prompt_);
 }

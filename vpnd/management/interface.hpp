@@ -113,7 +113,7 @@ class Interface {
 
  private:
   std::string stamped(std::string_view text) const;
-  void show_prompt(std::string text);
+  void show_prompt(std::string_view text);
 
   const config::ManagementOptions& options_;
   std::string title_;
