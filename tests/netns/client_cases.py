@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from star import SERVER_V4, CaseList, Client, Star, check_connected, check_stays_out, with_mounts
+from star import SERVER_V4, SERVER_V6, CaseList, Client, Star, check_connected, check_stays_out, with_mounts
 from support.errors import check
-from support.netns import Namespace
+from support.netns import Namespace, connect
 from support.process import wait_until
+from support.programs import COMPLETED
 from support.runner import Skipped
-from support.traffic import ping
+from support.traffic import Host, Transfer, ping
 
 case = CaseList()
 
@@ -113,6 +114,18 @@ def routes_may_name_hosts(star: Star) -> None:
 
 
 @case
+def a_connection_inside_goes_on_when_the_client_moves_to_another_network(star: Star) -> None:
+    _move_to_another_network(star)
+
+
+@case
+def a_client_that_redirects_everything_moves_to_another_network(star: Star) -> None:
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN loses its way around the tunnel, and sends into the tunnel what is for the server")
+    _move_to_another_network(star, "redirect-gateway def1")
+
+
+@case
 def a_server_with_a_client_certificate_is_not_trusted(star: Star) -> None:
     star.start_server(f"cert {star.pki.path('client2.crt')}", f"key {star.pki.path('client2.key')}")
     check_stays_out(star.start_client(1))
@@ -123,6 +136,30 @@ def a_server_with_another_name_is_not_trusted(star: Star) -> None:
     star.start_server()
     check_stays_out(star.start_client(1, "verify-x509-name somebody-else name"))
     check_connected(star.connect_client(2, "verify-x509-name server name", certificate="client2"))
+
+
+def _move_to_another_network(star: Star, *lines: str) -> None:
+    """The first network goes with its address and routes, the second has another address; TCP inside must not notice."""
+    public = "203.0.113.1"
+    star.server_namespace.ip("address", "add", f"{public}/32", "dev", "lo")
+    namespace, first = star.spoke(1)
+    second = connect(star.server_namespace, namespace, device="other", subnet=9)
+    namespace.ip("route", "add", "default", "via", first.v4[0])
+    star.start_server(f"local {public}", "verb 4")  # OpenVPN mentions a float on no lower level
+    client = star.connect_client(1, f"remote {public} 1194", *lines, without=("remote ",))
+    check_connected(client)
+    near, far = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    flows = [Transfer(star.lab, *pair, rate=200_000) for pair in ((near, far), (far, near))]
+    namespace.ip("link", "set", "wan1", "down")
+    namespace.ip("route", "add", "default", "via", second.v4[0])
+    star.server.wait_for("floated (to|from) ", 15)
+    check_connected(client)
+    for flow in flows:
+        flow.finish()
+    check(client.process.count(COMPLETED) == 1, "the client had to connect again")
+    check(client.process.terminate() == 0, "the client's exit status is not 0")
+    left = namespace.ip("route")
+    check(public not in left and "0.0.0.0/1" not in left, f"routes were left behind: {left}")
 
 
 def _redirect_and_restore(star: Star, *lines: str) -> None:

@@ -77,6 +77,7 @@ void Client::start(InstanceObserver& observer) {
   data_plane_ = std::make_unique<DataPlane>(context_, std::move(configs), *this, workers);
   spdlog::info("data path: {}", tunnel_->device().describe_data_path(data_plane_->describe()));
   if (management_ != nullptr) management_->set_target(&commands_);
+  watch_path();
   tick();
   connect_after(std::chrono::seconds::zero());
 }

@@ -27,6 +27,7 @@
 #include "vpnd/control/expiry_watch.hpp"
 #include "vpnd/control/external_identity.hpp"
 #include "vpnd/control/instance.hpp"
+#include "vpnd/control/path_watch.hpp"
 #include "vpnd/control/peer_hooks.hpp"
 #include "vpnd/control/proxy_dialogue.hpp"
 #include "vpnd/control/remote_list.hpp"
@@ -133,6 +134,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void set_up_tunnel(Tunnel::Done done);
   void set_up_peer();
   void complete_connection(const std::string& failure);
+  void watch_path();
+  void follow_path();
   void take_token(const config::PushedOptions& pushed);
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
@@ -198,6 +201,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   std::unique_ptr<SocksRelay> relay_;                          // of datagrams through a SOCKS proxy …
   std::optional<asio::posix::stream_descriptor> association_;  // … and the connection on which that hangs
   std::optional<dataplane::CloseStream> stream_;               // what ends the connection in use
+  std::optional<PathWatch> path_watch_;
+  std::optional<host::Path> path_;  // to the server, when it was looked at last
   tunio::UniqueFd
       transport_;  // a second descriptor of the socket in use, for what the server pushes about it
   std::uint64_t attempt_ = 0;  // callbacks of former attempts find that theirs is over

@@ -109,9 +109,29 @@ void Client::open_udp(const tunio::Endpoint& server) {
   spdlog::info("UDP link local: {}", tunio::local_endpoint(socket).format());
   spdlog::info("UDP link remote: {}", server.format());
   transport_.reset(::dup(socket.get()));
-  // Without `float` the socket is connected, and the kernel drops what other addresses send.
+  // Not connected: that would tie it to the address that we have now (follow_path()).
   data_plane_->post_to(kSessionWorker, dataplane::ReplaceUdp{std::move(socket)});
   begin_session({server, std::nullopt});
+}
+
+// Without it a change is noticed when pings are not answered.
+void Client::watch_path() {
+  try {
+    path_watch_.emplace(context_, [this] { follow_path(); });
+  } catch (const std::system_error& error) {
+    spdlog::warn("moves to another network are not followed: {}", error.what());
+  }
+}
+
+// The host may have moved to another network. Over UDP the session moves with it, as soon as the server hears
+// from there: at once, since inside it may be the server's turn to send.
+void Client::follow_path() {
+  if (!session_ || !pushed_ || stream_ || relay_) return;
+  auto path = tunnel_->way_to(session_->link().endpoint.address());
+  if (!path || path == path_) return;
+  path_ = std::move(path);
+  spdlog::info("the server is reached by {} now", path_->device);
+  data_plane_->post(dataplane::SendKeepalive{kServer});
 }
 
 void Client::open_tcp(const tunio::Endpoint& server) {

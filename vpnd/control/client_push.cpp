@@ -147,6 +147,7 @@ void Client::complete_connection(const std::string& failure) {
                pushed_->peer_id ? std::to_string(*pushed_->peer_id) : "none");
   spdlog::info("Initialization Sequence Completed");
   report(management::State::connected, "SUCCESS");
+  path_ = tunnel_->way_to(server_endpoint().address());
   observer_->on_ready("connected to " + server_endpoint().format());
 }
 

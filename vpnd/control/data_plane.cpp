@@ -113,6 +113,10 @@ void DataPlane::route(dataplane::UpdatePeer&& command) {
   post_to_lanes(command);
 }
 
+void DataPlane::route(dataplane::SendKeepalive&& command) {
+  post_to_lanes(command);
+}
+
 void DataPlane::route(dataplane::SendWithKey&& command) {
   post_to_lanes(command);
 }

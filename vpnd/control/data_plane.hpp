@@ -89,6 +89,7 @@ class DataPlane {
   void route(dataplane::AddPeer&& command);
   void route(dataplane::RemovePeer&& command);
   void route(dataplane::UpdatePeer&& command);
+  void route(dataplane::SendKeepalive&& command);
   void route(dataplane::MovePeer&& command);
   void route(dataplane::SendWithKey&& command);
   void route(dataplane::RetireKey&& command);

@@ -122,7 +122,6 @@ tunio::UdpOptions udp_options(const config::Options& options, const config::Remo
   set_client(udp, options, remote, server, kUdpBuffers);
   udp.mtu_discovery = mtu_discovery(remote.link.mtu_discovery);
   udp.gro = options.batch.offloads.udp_gro;
-  if (!remote.link.accept_any_source) udp.remote = server;
   return udp;
 }
 

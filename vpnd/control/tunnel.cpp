@@ -204,4 +204,8 @@ void Tunnel::keep_server_reachable(const tunio::IpAddress& server) {
   if (plan_) device_.keep_server_reachable(*plan_, server);
 }
 
+std::optional<host::Path> Tunnel::way_to(const tunio::IpAddress& server) {
+  return plan_ ? device_.way_to(*plan_, server) : std::nullopt;
+}
+
 }  // namespace vpnd::control

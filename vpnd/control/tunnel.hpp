@@ -58,6 +58,8 @@ class Tunnel {
   void keep_over_restart(const std::string& signal);
   /// See TunnelDevice.
   void keep_server_reachable(const tunio::IpAddress& server);
+  /// See TunnelDevice. None if it is not up.
+  std::optional<host::Path> way_to(const tunio::IpAddress& server);
 
  private:
   using Wait = DnsHook::Wait;

@@ -179,14 +179,25 @@ void TunnelDevice::redirect_gateway(const TunnelPlan& plan) {
 
 void TunnelDevice::keep_server_reachable(const TunnelPlan& plan, const tunio::IpAddress& server) {
   if (!tun_ || plan.server == server) return;
+  lay_way_around(plan, server);
+}
+
+std::optional<host::Path> TunnelDevice::way_to(const TunnelPlan& plan, const tunio::IpAddress& server) {
+  const auto path = routes_.path_to(server);
+  if (!tun_ || !path || path->device != name()) return path;
+  return lay_way_around(plan, server) ? routes_.path_to(server) : std::nullopt;
+}
+
+bool TunnelDevice::lay_way_around(const TunnelPlan& plan, const tunio::IpAddress& server) {
   const auto path = routes_.default_path(server.family());
-  if (!plan.routing.redirect_gateway.enabled || !path || path->device == name()) return;
+  if (!plan.routing.redirect_gateway.enabled || !path || path->device == name()) return false;
   host::Route route;
   route.destination = {server, server.bits()};
   route.gateway = path->gateway;
   route.device = path->device;
   const auto added = routes_.add_route(route);
   if (!added.ok()) spdlog::warn("{}", added.reason);
+  return added.ok();
 }
 
 }  // namespace vpnd::control

@@ -44,8 +44,12 @@ class TunnelDevice {
   /// While the default route leads into a tunnel that stays up over a reconnect: a way around it for this
   /// server.
   void keep_server_reachable(const TunnelPlan& plan, const tunio::IpAddress& server);
+  /// How this server is reached now. If only through the tunnel itself, since the host has moved to another
+  /// network, the way around it is laid anew. None: it is not to be reached.
+  std::optional<host::Path> way_to(const TunnelPlan& plan, const tunio::IpAddress& server);
 
  private:
+  bool lay_way_around(const TunnelPlan& plan, const tunio::IpAddress& server);
   void set_addresses(const TunnelPlan& plan);
   void set_route(const config::Route& route, const TunnelPlan& plan);
   void redirect_gateway(const TunnelPlan& plan);

@@ -128,6 +128,10 @@ struct SendPayload {
   PeerIndex index;
   std::vector<std::byte> payload;
 };
+/// Tells the peer at once that we live, and where.
+struct SendKeepalive {
+  PeerIndex index;
+};
 /// Exchanges the UDP socket, or takes it away: a client that connects anew.
 struct ReplaceUdp {
   tunio::UniqueFd socket;
@@ -146,9 +150,9 @@ struct CloseStream {
 };
 struct Stop {};
 
-using Command =
-    std::variant<AddPeer, AddRemotePeer, RemovePeer, UpdatePeer, MovePeer, AddKey, SendWithKey, RetireKey,
-                 SetRoutes, SendControl, SendPayload, ReplaceUdp, ReplaceTun, AddStream, CloseStream, Stop>;
+using Command = std::variant<AddPeer, AddRemotePeer, RemovePeer, UpdatePeer, MovePeer, AddKey, SendWithKey,
+                             RetireKey, SetRoutes, SendControl, SendPayload, SendKeepalive, ReplaceUdp,
+                             ReplaceTun, AddStream, CloseStream, Stop>;
 
 // ---- events ----
 // `index` is that of the session, whichever of its lanes the worker has.

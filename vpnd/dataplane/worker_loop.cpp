@@ -202,6 +202,13 @@ void Worker::Loop::carry_out(SendPayload& command) {
   outbound_.finish();  // sealed at once: the next command may take away the key, or the peer
 }
 
+void Worker::Loop::carry_out(SendKeepalive& command) {
+  Peer* const peer = peers_.at(command.index);
+  if (peer == nullptr || !peer->can_send()) return;
+  const DropReason drop = outbound_.send_keepalive(*peer);
+  if (drop != DropReason::none) worker_.drops_.count(drop);
+}
+
 void Worker::Loop::carry_out(ReplaceUdp& command) {
   io_->replace_udp(std::move(command.socket));
 }

@@ -37,6 +37,7 @@ class Worker::Loop final : private InboundObserver {
   void carry_out(SetRoutes& command);
   void carry_out(SendControl& command);
   void carry_out(SendPayload& command);
+  void carry_out(SendKeepalive& command);
   void carry_out(ReplaceUdp& command);
   void carry_out(ReplaceTun& command);
   void carry_out(AddStream& command);

@@ -30,6 +30,8 @@ struct Path {
   std::optional<tunio::IpAddress> gateway;  // none: the destination is on the link
   std::string device;
   std::optional<tunio::IpAddress> source;  // the address the kernel would send from
+
+  bool operator==(const Path&) const = default;
 };
 
 }  // namespace vpnd::host
