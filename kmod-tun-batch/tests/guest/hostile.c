@@ -8,8 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* How many writes of each kind. */
-static unsigned int writes(void)
+unsigned int hostile_writes(void)
 {
 	const char *text = getenv("HOSTILE_WRITES");
 
@@ -18,7 +17,7 @@ static unsigned int writes(void)
 
 static uint8_t buffer[1 << 17];
 
-static size_t random_packet(uint8_t *out)
+size_t random_packet(uint8_t *out)
 {
 	size_t length = udp_packet(random_below(2) ? 4 : 6, (uint16_t)random_below(65536),
 				   random_below(50) ? random_below(1400) : random_below(60000), 0, out);
@@ -31,9 +30,9 @@ static size_t random_packet(uint8_t *out)
 	return length;
 }
 
-static size_t random_frame(uint8_t *out)
+size_t random_frame(uint8_t *out)
 {
-	static uint8_t packet[65600];
+	static uint8_t packet[RANDOM_PACKET];
 	size_t size = add_frame(out, packet, random_packet(packet));
 	struct tun_batch_frame *frame = (struct tun_batch_frame *)out;
 	struct tun_batch_offload *offload = &frame->offload;
@@ -64,7 +63,7 @@ static void random_writes(int format, bool gro)
 	set_gro("t0", gro);
 	if (format & FRAMED)
 		CHECK(ioctl(fd, TUNSETOFFLOAD, (unsigned long)(OFFLOAD_CSUM | OFFLOAD_TSO)) == 0);
-	for (i = 0; i < writes(); i++) {
+	for (i = 0; i < hostile_writes(); i++) {
 		packets = 1 + random_below(3);
 		for (size = 0; packets-- && size < 60000;)
 			size += format & FRAMED ? random_frame(buffer + size) : random_packet(buffer + size);
@@ -116,7 +115,7 @@ static void framed_writes_forwarded(void)
 	CHECK(system("ifconfig t1 10.8.0.1 netmask 255.255.255.0 up") == 0);
 	CHECK(system("route add default dev t1") == 0);
 	write_file("/proc/sys/net/ipv4/ip_forward", "1");
-	for (i = 0; i < writes(); i++) {
+	for (i = 0; i < hostile_writes(); i++) {
 		size = random_frame(buffer);
 		if (buffer[16] >> 4 == 4) {
 			memcpy(buffer + 16 + 16, "\x0a\x08\x00\x09", 4);	/* destination */

@@ -23,6 +23,7 @@ void fail(const char *file, int line, const char *format, ...)
 	va_list arguments;
 	const char *base = strrchr(file, '/');
 
+	stop_faults();
 	printf("    %s:%d: ", base ? base + 1 : file, line);
 	va_start(arguments, format);
 	vprintf(format, arguments);
@@ -149,7 +150,7 @@ static int link_request(int type, const char *name, const void *attribute, int a
 		.info = { .ifi_index = (int)if_nametoindex(name) },
 	};
 	char answer[4096];
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), error;
 
 	if (attribute) {
 		struct rtattr *rta = (struct rtattr *)((char *)&request + NLMSG_ALIGN(request.header.nlmsg_len));
@@ -159,11 +160,12 @@ static int link_request(int type, const char *name, const void *attribute, int a
 		memcpy(RTA_DATA(rta), attribute, size);
 		request.header.nlmsg_len = NLMSG_ALIGN(request.header.nlmsg_len) + RTA_ALIGN(rta->rta_len);
 	}
-	CHECK(send(fd, &request, request.header.nlmsg_len, 0) > 0);
-	CHECK(recv(fd, answer, sizeof(answer), 0) > 0);
+	if (send(fd, &request, request.header.nlmsg_len, 0) > 0 && recv(fd, answer, sizeof(answer), 0) > 0)
+		errno = -((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)answer))->error;
+	error = errno;
 	close(fd);
-	errno = -((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)answer))->error;
-	return errno ? -1 : 0;
+	errno = error;
+	return error ? -1 : 0;
 }
 
 int delete_device(const char *name)
@@ -220,8 +222,8 @@ uint64_t device_statistic(const char *name, enum statistic statistic)
 
 	CHECK(file);
 	while (fgets(line, sizeof(line), file)) {
-		at = strstr(line, name);
-		if (!at || at[strlen(name)] != ':')
+		at = line + strspn(line, " ");
+		if (strncmp(at, name, strlen(name)) || at[strlen(name)] != ':')
 			continue;
 		at += strlen(name) + 1;
 		for (i = 0; i < 16; i++)
@@ -407,10 +409,19 @@ const uint8_t *next_packet(struct cursor *cursor, size_t *length)
 	return packet;
 }
 
+static uint64_t state = 88172645463325252ull;
+
+void seed_random(unsigned int seed)
+{
+	state = 88172645463325252ull ^ (uint64_t)seed * 0x9e3779b97f4a7c15ull;
+	if (!state)
+		state = 1;
+	for (seed = 0; seed < 16; seed++)
+		seeded_random();
+}
+
 unsigned int seeded_random(void)
 {
-	static uint64_t state = 88172645463325252ull;
-
 	state ^= state << 13;
 	state ^= state >> 7;
 	state ^= state << 17;
@@ -428,4 +439,88 @@ double seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int make_it_fail = -1;	/* kept open: once things fail, opening it may too */
+
+static bool set_fault(const char *kind, const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+	bool done;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", kind, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	done = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+	close(fd);
+	return done;
+}
+
+static bool set_faults(const char *kind, unsigned int one_in)
+{
+	char interval[16];
+
+	snprintf(interval, sizeof(interval), "%u", one_in / 2);
+	/* Half of each so many; not the kernel's own threads; without a report for each; also where one may sleep. */
+	if (!set_fault(kind, "task-filter", "Y") || !set_fault(kind, "verbose", "0") ||
+	    !set_fault(kind, "times", "-1") || !set_fault(kind, "interval", interval) ||
+	    !set_fault(kind, "probability", "50"))
+		return false;
+	set_fault(kind, "ignore-gfp-wait", "N");
+	set_fault(kind, "ignore-gfp-highmem", "N");
+	set_fault(kind, "min-order", "0");
+	return true;
+}
+
+bool start_faults(unsigned int one_in)
+{
+	if (!set_faults("failslab", one_in)) {
+		printf("    no faults: the kernel cannot inject them\n");
+		return false;
+	}
+	set_faults("fail_page_alloc", one_in);
+	set_faults("fail_usercopy", one_in);
+	make_it_fail = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	CHECK(make_it_fail >= 0);
+	CHECK(write(make_it_fail, "1", 1) == 1);
+	return true;
+}
+
+void stop_faults(void)
+{
+	if (make_it_fail < 0)
+		return;
+	while (write(make_it_fail, "0", 1) != 1)
+		;
+	close(make_it_fail);
+	make_it_fail = -1;
+}
+
+static int nth = -1;	/* /proc/thread-self/fail-nth, of the first thread that asks */
+
+bool fail_nth(unsigned int n)
+{
+	char text[16];
+	int size = snprintf(text, sizeof(text), "%u", n);
+
+	if (nth < 0)
+		nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth < 0) {
+		printf("    no faults: the kernel cannot inject them\n");
+		return false;
+	}
+	while (pwrite(nth, text, (size_t)size, 0) != size)
+		;
+	return true;
+}
+
+bool nth_has_failed(void)
+{
+	char text[16] = "";
+
+	while (pread(nth, text, sizeof(text) - 1, 0) <= 0)	/* it copies to us, too */
+		;
+	return atoi(text) == 0;
 }

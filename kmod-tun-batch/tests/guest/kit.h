@@ -90,9 +90,30 @@ const uint8_t *next_packet(struct cursor *cursor, size_t *length);
 
 unsigned int seeded_random(void);	/* repeatable */
 unsigned int random_below(unsigned int limit);
+void seed_random(unsigned int seed);				/* others than the default's: each seed a sequence */
 double seconds(void);
 
+/*
+ * From now on one in so many allocations and user copies of this process fails: failslab, fail_page_alloc, fail_usercopy. To
+ * be called after fork(). False, and it says so: the kernel does not have them.
+ */
+bool start_faults(unsigned int one_in);
+void stop_faults(void);
+/* The n-th allocation or user copy of this thread fails, once; 0: none. False: the kernel cannot do that. */
+bool fail_nth(unsigned int n);
+bool nth_has_failed(void);
+
+/* Packets and frames of a program that is broken or worse; bytes. At most RANDOM_PACKET of them. */
+#define RANDOM_PACKET	65600
+size_t random_packet(uint8_t *out);
+size_t random_frame(uint8_t *out);
+unsigned int hostile_writes(void);				/* how many of each kind the run wants */
+
+/* One of many things to do to devices r0 and r1, any of which may fail. */
+void race_step(int *fd, int socket);
+double race_seconds(void);					/* for how long the run wants that */
+
 extern const struct test_case reading_cases[], writing_cases[], offload_cases[], lifetime_cases[], uring_cases[],
-	ring_cases[], hostile_cases[], race_cases[];
+	ring_cases[], hostile_cases[], race_cases[], fuzz_cases[], stress_cases[];
 
 #endif

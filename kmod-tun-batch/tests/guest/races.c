@@ -19,7 +19,7 @@
 
 static uint8_t buffer[1 << 16];
 
-static double duration(void)
+double race_seconds(void)
 {
 	const char *text = getenv("RACE_SECONDS");
 
@@ -36,7 +36,7 @@ static void try_flags(const char *name, bool up)
 	close(fd);
 }
 
-static void random_step(int *fd, int socket)
+void race_step(int *fd, int socket)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)random_below(65536)) };
 	struct pollfd poll_fd = { .fd = *fd, .events = POLLIN };
@@ -49,8 +49,7 @@ static void random_step(int *fd, int socket)
 	switch (random_below(16)) {
 	case 0:
 		close(*fd);
-		*fd = open_node();
-		set_nonblocking(*fd);
+		*fd = open(TUN_BATCH_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 		break;
 	case 1:
 	case 2:
@@ -97,13 +96,13 @@ static void random_step(int *fd, int socket)
 static void worker(unsigned int number)
 {
 	int fd = open_node(), socket = udp_socket(4, 0);
-	double end = seconds() + duration();
+	double end = seconds() + race_seconds();
 
 	while (number--)
 		seeded_random();
 	set_nonblocking(fd);
 	while (seconds() < end)
-		random_step(&fd, socket);
+		race_step(&fd, socket);
 	_exit(0);
 }
 
@@ -131,7 +130,7 @@ static void devices_come_and_go(void)
 static void namespaces_die(void)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY), fd, status;
-	double end = seconds() + duration();
+	double end = seconds() + race_seconds();
 	size_t size = udp_packet(4, 9, 100, 0, buffer);
 
 	while (seconds() < end) {
@@ -153,7 +152,7 @@ static void namespaces_die(void)
 /* One thread reads, one is given the signal to detach and attach again, over and over, under traffic. */
 static void attach_under_traffic(void)
 {
-	double end = seconds() + duration();
+	double end = seconds() + race_seconds();
 	int fd = make_device("t0", PLAIN), other = open_node(), socket, status;
 	unsigned int rounds = 0;
 	pid_t sender, reader;
