@@ -8,6 +8,7 @@
 #include <linux/if_tun.h>
 #include <linux/ipv6.h>
 #include <linux/netlink.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -232,6 +233,47 @@ uint64_t device_statistic(const char *name, enum statistic statistic)
 		return value[statistic];
 	}
 	fail(__FILE__, __LINE__, "no device %s", name);
+}
+
+/* The drops in an RTM_NEWQDISC of the device's root; -1: it is another's. */
+static int64_t drops_in(const struct nlmsghdr *header, int index)
+{
+	const struct tcmsg *message = NLMSG_DATA(header);
+	const struct rtattr *rta = (const struct rtattr *)((const char *)message + NLMSG_ALIGN(sizeof(*message)));
+	int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof(*message)));
+
+	if (header->nlmsg_type != RTM_NEWQDISC || message->tcm_ifindex != index || message->tcm_parent != TC_H_ROOT)
+		return -1;
+	for (; RTA_OK(rta, left); rta = RTA_NEXT(rta, left))
+		if (rta->rta_type == TCA_STATS)
+			return ((const struct tc_stats *)RTA_DATA(rta))->drops;
+	return -1;
+}
+
+uint64_t discipline_drops(const char *name)
+{
+	struct {
+		struct nlmsghdr header;
+		struct tcmsg message;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETQDISC,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.message = { .tcm_ifindex = (int)if_nametoindex(name) },
+	};
+	static char answer[32768] __attribute__((aligned(8)));
+	const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), left;
+	int64_t drops;
+
+	CHECK(send(fd, &request, sizeof(request), 0) > 0);
+	left = (int)recv(fd, answer, sizeof(answer), 0);
+	close(fd);
+	for (; NLMSG_OK(header, (unsigned int)left); header = NLMSG_NEXT(header, left)) {
+		drops = drops_in(header, request.message.tcm_ifindex);
+		if (drops >= 0)
+			return (uint64_t)drops;
+	}
+	fail(__FILE__, __LINE__, "no queueing discipline of %s", name);
 }
 
 unsigned int queue_count(const char *name)

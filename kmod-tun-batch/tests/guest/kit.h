@@ -61,6 +61,7 @@ bool device_exists(const char *name);
 uint64_t device_counter(const char *name, const char *counter);	/* as ethtool -S */
 enum statistic { RX_PACKETS = 1, RX_DROPPED = 3, TX_PACKETS = 9, TX_DROPPED = 11 };
 uint64_t device_statistic(const char *name, enum statistic statistic);
+uint64_t discipline_drops(const char *name);			/* as tc -s qdisc, of the root */
 unsigned int queue_count(const char *name);			/* as ethtool -l */
 int new_namespace(void);					/* entered by this thread, without IPv6; a descriptor of it */
 void set_gro(const char *name, bool on);
