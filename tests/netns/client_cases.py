@@ -187,6 +187,7 @@ def _reach_far_hosts(star: Star, client: Client, *, v6: bool = True) -> None:
 
 
 def _routing(namespace: Namespace) -> str:
+    wait_until(lambda: "tentative" not in namespace.ip("-6", "address"), 10, "the end of duplicate address detection")
     commands = (("-4", "route", "show", "table", "all"), ("-6", "route", "show", "table", "all"), ("rule",),
                 ("-6", "rule"), ("-o", "address"))
     return "".join(_without_counters(namespace.ip(*command)) for command in commands)
