@@ -505,15 +505,20 @@ static bool set_faults(const char *kind, unsigned int one_in)
 	char interval[16];
 
 	snprintf(interval, sizeof(interval), "%u", one_in / 2);
-	/* Half of each so many; not the kernel's own threads; without a report for each; also where one may sleep. */
+	/* Half of each so many; not the kernel's own threads; without a report for each. */
 	if (!set_fault(kind, "task-filter", "Y") || !set_fault(kind, "verbose", "0") ||
 	    !set_fault(kind, "times", "-1") || !set_fault(kind, "interval", interval) ||
 	    !set_fault(kind, "probability", "50"))
 		return false;
+	return true;
+}
+
+/* Of what size and kind an allocation may be: any, also one that may sleep. */
+static void allow_faults(const char *kind)
+{
 	set_fault(kind, "ignore-gfp-wait", "N");
 	set_fault(kind, "ignore-gfp-highmem", "N");
 	set_fault(kind, "min-order", "0");
-	return true;
 }
 
 bool start_faults(unsigned int one_in)
@@ -524,6 +529,8 @@ bool start_faults(unsigned int one_in)
 	}
 	set_faults("fail_page_alloc", one_in);
 	set_faults("fail_usercopy", one_in);
+	allow_faults("failslab");
+	allow_faults("fail_page_alloc");
 	make_it_fail = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
 	CHECK(make_it_fail >= 0);
 	CHECK(write(make_it_fail, "1", 1) == 1);
@@ -547,8 +554,11 @@ bool fail_nth(unsigned int n)
 	char text[16];
 	int size = snprintf(text, sizeof(text), "%u", n);
 
-	if (nth < 0)
+	if (nth < 0) {
+		allow_faults("failslab");
+		allow_faults("fail_page_alloc");
 		nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	}
 	if (nth < 0) {
 		printf("    no faults: the kernel cannot inject them\n");
 		return false;

@@ -193,14 +193,16 @@ static void try_up(const char *name)
 	close(fd);
 }
 
-/* All that a program does with a device, from its beginning to its end. */
-static void whole_life(int format, bool ring)
+/* All that a program does with a device, from its beginning to its end. False: it was not given one. */
+static bool whole_life(int format, bool ring)
 {
 	size_t small = udp_packet(4, 9, 100, 0, scratch), large;
-	struct mapping mapping = {};
 	int fd = open(TUN_BATCH_NODE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	struct mapping mapping = {};
+	bool attached = false;
 
 	if (fd >= 0 && attach(fd, "t0", format) == 0) {
+		attached = true;
 		try_up("t0");
 		if (ring)
 			share(fd, &mapping);
@@ -219,17 +221,21 @@ static void whole_life(int format, bool ring)
 	}
 	if (fd >= 0)
 		close(fd);
+	return attached;
 }
 
 /* Each allocation and each user copy on the way fails in its turn, and nothing of the device is left. */
 static void each_fault(int format, bool ring)
 {
+	bool attached;
 	unsigned int n;
 
 	for (n = 1; fail_nth(n); n++) {
-		whole_life(format, ring);
-		if (!nth_has_failed())
+		attached = whole_life(format, ring);
+		if (!nth_has_failed()) {
+			CHECK(attached);
 			break;
+		}
 		CHECK(!device_exists("t0"));
 	}
 	fail_nth(0);
