@@ -7,8 +7,9 @@ import sys
 import time
 
 from star import SERVER_V4, SERVER_V6, CaseList, Client, Star, check_connected, check_stays_out, tls_crypt_v2_keys
+from support.capture import Capture, Datagram
 from support.errors import check
-from support.netns import run
+from support.netns import Namespace, run
 from support.process import Process, wait_until
 from support.runner import Skipped
 from support.traffic import Host, bulk_both_ways, ping
@@ -16,6 +17,9 @@ from support.tunnel import PORT
 
 case = CaseList()
 both_case = CaseList()  # those that need vpnd at both ends
+
+P_DATA_V2, DATA_V2_OVERHEAD = 9, 24  # docs/protocol.md, sections 1 and 9
+BURST = 400
 
 # A web server in one process: answers every connection alike.
 _WEB = """
@@ -315,6 +319,50 @@ def tls_crypt_v2_keys_are_asked_about_and_may_be_too_old(star: Star) -> None:
     check_connected(star.connect_client(1, f"tls-crypt-v2 {client_key}", without=("tls-crypt ",)))
     verify.write_text("#!/bin/sh\nexit 1\n")
     check_stays_out(star.start_client(2, f"tls-crypt-v2 {client_key}", certificate="client2", without=("tls-crypt ",)))
+
+
+@case
+def a_peer_of_another_make_never_sees_a_batch(star: Star) -> None:
+    """By capture: each data packet is one inner packet in OpenVPN's format, and there are as many of them."""
+    namespace, device, target = _vpnd_side(star)
+    inner = namespace.ip
+    before = _sent_packets(inner("-s", "-o", "link", "show", "dev", "tun0"))
+    data, echoes = _capture_burst(star, namespace, device, target)
+    sent = _sent_packets(inner("-s", "-o", "link", "show", "dev", "tun0")) - before
+    check(echoes == BURST, f"{echoes} datagrams hold one echo request of {BURST}")
+    check(len(data) >= sent, f"{sent} packets left in {len(data)} datagrams")
+
+
+@both_case
+def two_vpnd_put_several_packets_into_a_datagram(star: Star) -> None:
+    """So that it is known that a capture would show it."""
+    if not (star.server_program.is_vpnd and star.client_program.is_vpnd):
+        raise Skipped("needs vpnd at both ends")
+    namespace, device, target = _vpnd_side(star, "batch-hold 2000")
+    _, echoes = _capture_burst(star, namespace, device, target)
+    check(echoes < BURST, "every echo request had a datagram of its own")
+
+
+def _vpnd_side(star: Star, *lines: str) -> tuple[Namespace, str, str]:
+    """A tunnel, and of an end that is vpnd: namespace, outer device, and the address of the other end inside."""
+    star.start_server()
+    client = star.connect_client(1, *(lines if star.client_program.is_vpnd else ()))
+    check_connected(client)
+    if star.client_program.is_vpnd:
+        return client.namespace, "wan1", SERVER_V4
+    return star.server_namespace, "wan1", client.v4
+
+
+def _capture_burst(star: Star, namespace: Namespace, device: str, target: str) -> tuple[list[Datagram], int]:
+    """The data packets that leave while many echo requests do, and how many of them have the size of one."""
+    capture = Capture(star.lab, namespace, device)
+    namespace.run("ping", "-q", "-n", "-f", "-l", "20", "-c", str(BURST), "-s", "100", target, timeout=60)
+    data = [datagram for datagram in capture.finish() if datagram.opcode == P_DATA_V2]
+    return data, sum(datagram.size == 128 + DATA_V2_OVERHEAD for datagram in data)
+
+
+def _sent_packets(link: str) -> int:
+    return int(link.split("TX:")[1].split("\\")[1].split()[1])
 
 
 def _counted(star: Star, family: str) -> int:
