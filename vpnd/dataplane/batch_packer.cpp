@@ -29,7 +29,7 @@ constexpr std::size_t kSmallestSlice = 64;
 constexpr std::size_t kSmallRecordsNumerator = 3;
 constexpr std::size_t kSmallRecordsDenominator = 4;
 // A path on which something was lost is taken for one that loses for so long.
-constexpr std::chrono::seconds kLossMemory{60};
+constexpr std::chrono::seconds kLossMemory{5};
 
 bool is_partial(const tunio::VirtioNetHeader& header) noexcept {
   return (header.flags & tunio::kVirtioNeedsChecksum) != 0;
