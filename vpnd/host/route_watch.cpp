@@ -22,8 +22,9 @@ RouteWatch::RouteWatch()
 // Messages that did not fit the socket (ENOBUFS) were changes as well.
 void RouteWatch::drain() noexcept {
   std::array<char, 8192> ignored{};
-  while (::recv(socket_.get(), ignored.data(), ignored.size(), MSG_DONTWAIT) > 0 || errno == ENOBUFS ||
-         errno == EINTR) {
+  for (;;) {
+    const auto size = ::recv(socket_.get(), ignored.data(), ignored.size(), MSG_DONTWAIT);
+    if (size == 0 || (size < 0 && errno != ENOBUFS && errno != EINTR)) return;
   }
 }
 
