@@ -324,6 +324,8 @@ def tls_crypt_v2_keys_are_asked_about_and_may_be_too_old(star: Star) -> None:
 @case
 def a_peer_of_another_make_never_sees_a_batch(star: Star) -> None:
     """By capture: each data packet is one inner packet in OpenVPN's format, and there are as many of them."""
+    if star.server_program.is_vpnd and star.client_program.is_vpnd:
+        raise Skipped("needs OpenVPN at one end")
     namespace, device, target = _vpnd_side(star)
     inner = namespace.ip
     before = _sent_packets(inner("-s", "-o", "link", "show", "dev", "tun0"))
