@@ -116,6 +116,11 @@ bool KeyState::take_stage(TimePoint now) {
     case KeyStage::exchanging:
       if (config_->role == crypto::Role::client && !key_method_sent_) send_key_method();
       if (stage_ == KeyStage::failed || !read_key_method()) return false;
+      stage_ = KeyStage::authenticating;
+      return true;
+    case KeyStage::authenticating:
+      if (const auto deadline = judgement_deadline(); deadline != TimePoint::max() && now < deadline)
+        return false;
       if (config_->role == crypto::Role::server) send_key_method();
       if (stage_ == KeyStage::failed) return false;
       stage_ = KeyStage::confirming;
@@ -257,6 +262,13 @@ void KeyState::push_ciphertext() {
 
 void KeyState::accept_certificate() {
   if (stage_ == KeyStage::verifying) stage_ = KeyStage::exchanging;
+}
+
+// Half of the hand-window: the exchange itself needs the rest.
+TimePoint KeyState::judgement_deadline() const {
+  const bool waits = stage_ == KeyStage::authenticating && config_->role == crypto::Role::server &&
+                     origin_ == KeyOrigin::rekey && !judged_;
+  return waits ? created_at_ + config_->timers.hand_window / 2 : TimePoint::max();
 }
 
 void KeyState::fail(std::string reason) {

@@ -28,11 +28,12 @@
 namespace vpnd::proto {
 
 enum class KeyStage : std::uint8_t {
-  resetting,    // until both resets have arrived and ours was acknowledged
-  handshaking,  // TLS
-  verifying,    // until accept_certificate(); only where the owner wants to be asked
-  exchanging,   // until the peer's key-method-2 message has come
-  confirming,   // until the peer has acknowledged all of ours
+  resetting,       // until both resets have arrived and ours was acknowledged
+  handshaking,     // TLS
+  verifying,       // until accept_certificate(); only where the owner wants to be asked
+  exchanging,      // until the peer's key-method-2 message has come
+  authenticating,  // until end_judgement(); only a server's rekey waits here, and not for ever
+  confirming,      // until the peer has acknowledged all of ours
   active,
   failed,
 };
@@ -84,14 +85,17 @@ class KeyState {
 
   void accept_certificate();
 
+  // The peer is accepted or refused; to be followed by advance(). A client sends under a new key once it has
+  // our key exchange, which therefore waits on a rekey: what it sent before the verdict would be lost.
+  void end_judgement() { judged_ = true; }
+
   // A signature has come that TLS waits for; to be followed by advance().
   void continue_tls();
 
   // Gives up. What TLS still has to say (an alert) goes out once; nothing is repeated any more.
   void fail(std::string reason);
 
-  // The peer's message, once the stage is beyond exchanging. On a server this is before our own is sent: it
-  // follows with the next advance().
+  // The peer's message, once the stage is beyond exchanging.
   const std::optional<KeyMethodMessage>& remote_message() const { return remote_; }
   bool credentials_too_long() const { return credentials_too_long_; }
 
@@ -123,6 +127,8 @@ class KeyState {
   TimePoint created_at() const { return created_at_; }
   TimePoint active_since() const { return active_since_; }
   TimePoint retransmit_deadline() const { return send_.deadline(); }
+  // When our key exchange leaves without a verdict; TimePoint::max(): it does not wait for one.
+  TimePoint judgement_deadline() const;
   std::uint64_t retransmissions() const { return send_.retransmissions(); }
 
  private:
@@ -154,6 +160,7 @@ class KeyState {
   bool key_method_sent_ = false;
   std::optional<KeyMethodMessage> remote_;
   bool credentials_too_long_ = false;
+  bool judged_ = false;
 
   TimePoint created_at_;
   TimePoint active_since_{};

@@ -24,6 +24,8 @@ std::string_view text(KeyStage stage) {
       return "its certificate is still being asked about";
     case KeyStage::exchanging:
       return "no key exchange from the peer";
+    case KeyStage::authenticating:
+      return "no verdict on its user name and password";
     case KeyStage::confirming:
       return "key exchange not acknowledged";
     case KeyStage::active:
@@ -130,7 +132,9 @@ TimePoint Session::Core::put_off_deadline() const {
 TimePoint Session::Core::deadline() const {
   if (dead_) return TimePoint::max();
   TimePoint earliest = std::min({handshake_deadline(), reneg_deadline(), put_off_deadline()});
-  if (newest_) earliest = std::min(earliest, newest_->state.retransmit_deadline());
+  if (newest_)
+    earliest =
+        std::min({earliest, newest_->state.retransmit_deadline(), newest_->state.judgement_deadline()});
   if (previous_) earliest = std::min({earliest, previous_->state.retransmit_deadline(), previous_ends_});
   if (send_switch_) earliest = std::min(earliest, *send_switch_);
   return earliest;

@@ -82,7 +82,10 @@ void Session::Core::advance_newest(Now now) {
   Key& key = *newest_;
   key.state.advance(now.steady);
   if (key.state.stage() == KeyStage::verifying) return ask_about_certificate(key);
-  if (key.state.remote_message() && !key.announced) meet_peer(key);
+  if (key.state.remote_message() && !key.announced) {
+    meet_peer(key);
+    key.state.advance(now.steady);  // a peer that is refused at sight has an answer to wait for
+  }
   if (may_receive(key) && !key.established) establish(key, now);
   if (key.state.stage() == KeyStage::active) {
     if (key.established && !key.confirmed) confirm(key, now);
@@ -167,6 +170,7 @@ void Session::Core::accept_peer(KeyId id, Now now) {
   Key* const key = find_key(id);
   if (dead_ || !key || !key->announced || key->verdict != Verdict::pending) return;
   key->verdict = Verdict::accepted;
+  key->state.end_judgement();
   pump(now);
 }
 
@@ -187,6 +191,7 @@ void Session::Core::extend_authentication(KeyId id, TimePoint until) {
 void Session::Core::reject(Key& key, std::string_view message_reason, std::string log_reason) {
   if (config_.role == crypto::Role::client) return die(std::move(log_reason));
   key.verdict = Verdict::rejected;
+  key.state.end_judgement();
   std::string message = "AUTH_FAILED";
   if (!message_reason.empty() && is_printable(message_reason)) {
     message.append(",").append(message_reason.substr(0, kMaxMessageSize - message.size() - 1));

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 from pathlib import Path
 
 from star import SERVER_V4, SERVER_V6, CaseList, Star, check_connected, check_silence, check_stays_out
 from support.errors import check
 from support.process import wait_until
 from support.runner import Skipped
-from support.traffic import Host, Transfer, bulk_both_ways, ping, relay_command
+from support.traffic import Host, Pings, Transfer, bulk_both_ways, ping, relay_command
 from support.tunnel import PORT
 
 case = CaseList()
@@ -200,6 +201,21 @@ def an_answer_that_is_put_off_may_be_no_and_says_why(star: Star) -> None:
     client = star.start_client(1, f"auth-user-pass {star.lab.write('right', 'alice{0}secret{0}'.format(chr(10)))}")
     client.process.wait_for("AUTH_FAILED.*the second factor is missing", 15)
     check(not client.connected, "it got in")
+
+
+@case
+def nothing_is_lost_while_a_password_is_checked_at_a_renegotiation(star: Star) -> None:
+    slow = star.lab.write("slow", f"#!/bin/sh\nsleep 1\nexec {_password_script(star)} \"$1\"\n", mode=0o700)
+    star.start_server("verify-client-cert none", "script-security 2", f"auth-user-pass-verify {slow} via-file",
+                      "reneg-sec 5")
+    client = star.connect_client(1, f"auth-user-pass {star.lab.write('right', 'alice{0}secret{0}'.format(chr(10)))}")
+    ends = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    up, down = (Pings(star.lab, *way) for way in (ends, ends[::-1]))
+    star.server.wait_for(star.server_program.keys_agreed, 15, count=star.server.count(star.server_program.keys_agreed) + 1)
+    time.sleep(1)  # under the new keys
+    for way, pings in (("up", up), ("down", down)):
+        sent, lost = pings.finish()
+        check(not lost, f"{lost} of {sent} echo requests lost on the way {way}")
 
 
 @case

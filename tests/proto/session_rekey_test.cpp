@@ -90,6 +90,44 @@ TEST_F(SessionRekey, OnAServerMayBeReceivedWithBeforeItIsAcknowledgedButNotSentW
   EXPECT_TRUE(tunnel->run_until([&] { return start(server()); }, seconds(20)));
 }
 
+TEST_F(SessionRekey, IsFinishedByTheServerWhenTheClientIsAccepted) {
+  connect();
+  tunnel->options.on_request = OnRequest::defer;
+  ASSERT_TRUE(start(client()));
+  ASSERT_TRUE(tunnel->run_until([&] { return server().requests.size() == 2; }, seconds(5)));
+  tunnel->run_for(seconds(10));
+  EXPECT_EQ(client().established.size(), 1U);
+  server().session->accept_peer(KeyId{1}, tunnel->now());
+  tunnel->drain(server());
+  EXPECT_EQ(server().established.size(), 2U);  // before the client can send anything under it
+  EXPECT_EQ(client().established.size(), 1U);
+  EXPECT_TRUE(tunnel->rekeyed_to(KeyId{1}, seconds(5)));
+}
+
+TEST_F(SessionRekey, IsFinishedByTheServerWithoutAVerdictAfterHalfOfTheHandWindow) {
+  connect();
+  tunnel->options.on_request = OnRequest::defer;
+  ASSERT_TRUE(start(client()));
+  tunnel->run_for(seconds(25));
+  EXPECT_EQ(client().established.size(), 1U);
+  tunnel->run_for(seconds(10));
+  EXPECT_EQ(client().established.size(), 2U);
+  EXPECT_EQ(server().established.size(), 1U);
+  server().session->accept_peer(KeyId{1}, tunnel->now());
+  EXPECT_TRUE(tunnel->rekeyed_to(KeyId{1}, seconds(5)));
+}
+
+TEST_F(SessionRekey, ToldToTheClientWhenItIsRefused) {
+  connect();
+  tunnel->options.on_request = OnRequest::defer;
+  ASSERT_TRUE(start(client()));
+  ASSERT_TRUE(tunnel->run_until([&] { return server().requests.size() == 2; }, seconds(5)));
+  server().session->reject_peer(KeyId{1}, "", tunnel->now());
+  EXPECT_TRUE(tunnel->run_until([&] { return !client().messages.empty(); }, seconds(5)));
+  EXPECT_EQ(client().messages, std::vector<std::string>{"AUTH_FAILED"});
+  EXPECT_EQ(server().established.size(), 1U);
+}
+
 TEST_F(SessionRekey, ThatIsNeverAcknowledgedIsTakenBack) {
   connect();
   tunnel->on_wire = [&](const TunnelEnd& from, std::span<const std::byte>) {
