@@ -128,6 +128,7 @@ class Session::Core {
   KeyId rekey_id() const;
   void switch_send_key();
   void retire_previous();
+  void retire_fading();
   void expire_handshake(Now now);
   TimePoint handshake_deadline() const;
   TimePoint reneg_deadline() const;
@@ -142,6 +143,9 @@ class Session::Core {
   std::unique_ptr<Key> newest_;    // absent only in a server that waits for the client's reset
   std::unique_ptr<Key> previous_;  // always established
   TimePoint previous_ends_{};
+  // The key before `previous_` while a rekey is under way: the peer may have sent under it until it heard of
+  // that.
+  std::optional<KeyId> fading_;
   std::optional<TimePoint> send_switch_;  // when the newest key becomes the one to send with
   std::optional<TimePoint> last_rekey_;   // when the last one began, whoever asked for it
   std::optional<KeyId> put_off_;          // of a soft reset that came too soon over a stream

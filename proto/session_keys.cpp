@@ -62,7 +62,9 @@ KeyId Session::Core::rekey_id() const {
 
 void Session::Core::begin_rekey(KeyId id, Now now) {
   if (newest_->state.stage() != KeyStage::failed) {
-    retire_previous();
+    switch_send_key();
+    retire_fading();
+    if (previous_) fading_ = previous_->state.id();
     previous_ = std::move(newest_);
     previous_ends_ = now.steady + config_.timers.tran_window;
   }
@@ -74,12 +76,19 @@ void Session::Core::begin_rekey(KeyId id, Now now) {
   }
 }
 
-// There is one retiring key at most: the one before it has to go. Nothing may still be sent with that.
+// Nothing may still be sent with it.
 void Session::Core::retire_previous() {
   switch_send_key();
+  retire_fading();
   if (!previous_) return;
   report(KeyRetired{previous_->state.id()});
   previous_.reset();
+}
+
+void Session::Core::retire_fading() {
+  if (!fading_) return;
+  report(KeyRetired{*fading_});
+  fading_.reset();
 }
 
 void Session::Core::switch_send_key() {

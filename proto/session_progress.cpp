@@ -156,6 +156,7 @@ bool Session::Core::may_receive(const Key& key) const {
 void Session::Core::establish(Key& key, Now now) {
   key.established = true;
   key.established_at = now.steady;
+  retire_fading();
   const KeyMethodMessage& message = *key.state.remote_message();
   report(Established{key.state.id(), key.state.origin(), message.options, message.peer_info});
 }
@@ -269,6 +270,7 @@ void Session::Core::newest_failed() {
   Key& key = *newest_;
   if (farewell_) return die(std::move(farewell_->reason));
   if (!previous_ || key.confirmed) return die(key.state.failure());
+  retire_fading();
   if (std::exchange(key.established, false)) report(KeyRetired{key.state.id()});
   report(RekeyFailed{key.state.id(), key.state.failure()});
 }

@@ -165,6 +165,27 @@ TEST_F(SessionRekey, KeepsOneRetiringKeyOnly) {
   EXPECT_EQ(server().retired, std::vector{KeyId{0}});
 }
 
+TEST_F(SessionRekey, KeepsTheKeyBeforeThatUntilTheNextIsThereOrHasFailed) {
+  for (const bool succeeds : {true, false}) {
+    connect();
+    ASSERT_TRUE(start(client()));
+    ASSERT_TRUE(tunnel->rekeyed_to(KeyId{1}));
+    tunnel->run_for(seconds(10));
+    bool is_open = false;
+    tunnel->on_wire = [&](const auto&, auto) { return is_open; };
+    ASSERT_TRUE(start(server()));
+    tunnel->run_for(seconds(1));
+    EXPECT_TRUE(server().retired.empty());  // what the client has sent under it may still be on its way
+    is_open = succeeds;
+    if (succeeds) {
+      ASSERT_TRUE(tunnel->rekeyed_to(KeyId{2}));
+    } else {
+      ASSERT_TRUE(tunnel->run_until([&] { return !server().rekey_failures.empty(); }, seconds(100)));
+    }
+    EXPECT_EQ(server().retired.at(0), KeyId{0});
+  }
+}
+
 TEST_F(SessionRekey, NeverLeavesASideSendingUnderARetiredKey) {
   options.client_timers.send_key_delay = options.server_timers.send_key_delay = seconds(1000);
   connect();
