@@ -181,11 +181,12 @@ class _Scenario:
             raise CheckFailed(f"{lost} of {sent} echo requests lost\n{self._where_packets_went()}")
 
     def _where_packets_went(self) -> str:
-        """The counters of both devices; what the programs say of themselves is in the tails of their logs then."""
+        """The counters of both devices and hosts; what the programs say of themselves is in the tails of their logs then."""
         for process in (self.server, self.client):
             process.send_signal(signal.SIGUSR2)
         time.sleep(0.5)
-        return "".join(host.namespace.ip("-s", "link", "show", "dev", "tun0")
+        return "".join(host.namespace.ip("-s", "link", "show", "dev", "tun0") +
+                       host.namespace.run("nstat", "-as", "--zero", "*RcvbufErrors", "*InErrors", "IpOutDiscards")
                        for host in (self._server_host, self._client_host))
 
     def _restart_server(self) -> None:

@@ -20,6 +20,8 @@ import time
 
 MAX_DATAGRAM = 65535
 REORDER_SECONDS = 0.02  # how much later a reordered datagram goes out
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h: beyond net.core.rmem_max
+BUFFER_BYTES = 8 << 20  # on a busy machine the relay may wait for its turn as long as a second
 DATA_OPCODES = (6, 9)  # P_DATA_V1, P_DATA_V2: the upper five bits of the first byte
 
 
@@ -62,6 +64,13 @@ def parse_endpoint(text: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
     return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))
 
 
+def open_socket(family: socket.AddressFamily, at: tuple[str, int]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
+    sock.bind(at)
+    return sock
+
+
 class Port:
     """One of the client's ports, and the socket that stands for it towards the server."""
 
@@ -71,9 +80,7 @@ class Port:
         self.socket = self._open()
 
     def _open(self) -> socket.socket:
-        sock = socket.socket(self._family, socket.SOCK_DGRAM)
-        sock.bind(("", 0))
-        return sock
+        return open_socket(self._family, ("", 0))
 
     def renew(self) -> None:
         former = self.socket
@@ -88,8 +95,7 @@ class Relay:
     def __init__(self, options: argparse.Namespace) -> None:
         family, at = parse_endpoint(options.listen)
         self._server_family, self._server = parse_endpoint(options.to)
-        self._inner = socket.socket(family, socket.SOCK_DGRAM)
-        self._inner.bind(at)
+        self._inner = open_socket(family, at)
         self._ports: dict[tuple[str, int], Port] = {}  # by the client's
         dice = random.Random(options.seed)
         self._up, self._down = Road(options, dice), Road(options, dice)
