@@ -19,7 +19,7 @@ from types import FrameType, TracebackType
 
 from .netns import Namespace
 from .process import Process
-from .runner import CaseFailed
+from .runner import CaseFailed, Skipped
 from .sanitizer import sanitizer_report
 
 _serial = itertools.count()
@@ -122,8 +122,7 @@ class Lab:
 
     def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None,
                  _trace: TracebackType | None) -> None:
-        interrupted = kind is not None and not issubclass(kind, Exception)
-        self.close(failed=kind is not None and not interrupted)
+        self.close(failed=kind is not None and issubclass(kind, Exception) and not issubclass(kind, Skipped))
 
 
 def main_guard(main: object) -> None:
