@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.lab import Lab
+from support.name_server import answer, parse_question
 from support.pki import static_key
 from support.relay import REORDER_SECONDS, Port, Road, parse_endpoint
 from support.runner import Case, CaseFailed, Skipped, run_cases
@@ -173,6 +174,23 @@ class Keys(unittest.TestCase):
         digits = "".join(static_key().splitlines()[1:-1])
         self.assertEqual(len(bytes.fromhex(digits)), 256)
         self.assertNotEqual(static_key(), static_key())
+
+
+class NameServerTest(unittest.TestCase):
+    HEADER = bytes.fromhex("1234 0100 0001 0000 0000 0000")  # recursion is wanted
+    NAME = b"\x01a\x07Example\0"
+
+    def test_answers_with_its_address(self) -> None:
+        question = self.NAME + bytes.fromhex("0001 0001")
+        parsed = parse_question(self.HEADER + question)
+        self.assertEqual(parsed.name, "a.example")
+        expected = bytes.fromhex("1234 8580 0001 0001 0000 0000") + question
+        self.assertEqual(answer(parsed, "10.8.0.1"), expected + bytes.fromhex("c00c 0001 0001 0000003c 0004 0a080001"))
+
+    def test_knows_of_nothing_else(self) -> None:
+        question = self.NAME + bytes.fromhex("001c 0001")
+        reply = answer(parse_question(self.HEADER + question), "10.8.0.1")
+        self.assertEqual(reply, bytes.fromhex("1234 8580 0001 0000 0000 0000") + question)
 
 
 if __name__ == "__main__":
