@@ -1,15 +1,17 @@
-"""Name servers through Debian's resolvconf and through openresolv.
+"""Name servers through Debian's resolvconf, through openresolv and in a file.
 
 Each function is a case; its name is the sentence it proves.
 """
 
 from __future__ import annotations
 
+import shutil
 import signal
 
 from resolving_host import INSIDE, OUTSIDE, ResolvingHost
 from star import CaseList, Client, Star
 from support.errors import check
+from support.runner import Skipped
 
 case = CaseList()
 
@@ -82,3 +84,47 @@ def debians_resolvconf_is_called_without_the_privileges_of_the_start(star: Star)
 def openresolv_is_called_without_the_privileges_of_the_start(star: Star) -> None:
     host = WithResolvconf(star, _OPENRESOLV)
     host.check_taken_back(host.check_tunnel("user nobody", "group nogroup"))
+
+
+def _check_other_name(star: Star, package: str) -> None:
+    host = WithResolvconf(star, package)
+    host.check_taken_back(host.check_tunnel("dev work", "dev-type tun"))
+
+
+@case
+def debians_resolvconf_puts_a_tunnel_of_any_name_first(star: Star) -> None:
+    _check_other_name(star, _DEBIAN)
+
+
+@case
+def openresolv_puts_a_tunnel_of_any_name_first(star: Star) -> None:
+    _check_other_name(star, _OPENRESOLV)
+
+
+@case
+def debians_resolvconf_is_left_alone_where_resolv_conf_is_not_its_file(star: Star) -> None:
+    host = WithResolvconf(star, _DEBIAN)
+    host.machine.shell("rm /etc/resolv.conf; cat /run/resolvconf/resolv.conf > /etc/resolv.conf")
+    host.check_taken_back(host.check_tunnel())
+
+
+@case
+def openresolv_hears_nothing_of_a_server_it_cannot_use(star: Star) -> None:
+    host = WithResolvconf(star, _OPENRESOLV)
+    client = host.connect(pushed=("dns server 1 address 10.8.0.1", "dns server 1 transport DoT"))
+    host.check_has(OUTSIDE)
+    host.check_taken_back(client)
+    check(client.process.count("exited with status") == 1, "a second warning at the end")
+    check(client.process.count("no DNS server that this host can use") == 1, "the log does not say why")
+
+
+@case
+def a_missing_resolv_conf_is_written_for_everybody_to_read(star: Star) -> None:
+    if shutil.which("resolvconf"):
+        raise Skipped("this host has a resolvconf")
+    host = ResolvingHost(star)
+    client = host.connect(pushed=_PUSHED)
+    host.check_asks(INSIDE, "www.example.com")
+    client.process.terminate()
+    left = host.machine.run("cat", "/etc/resolv.conf")
+    check(left == "", f"resolv.conf is left as {left!r}")

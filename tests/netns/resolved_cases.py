@@ -122,6 +122,20 @@ def resolved_is_told_without_the_privileges_of_the_start(star: Star) -> None:
 
 
 @case
+def resolved_asks_a_server_of_some_domains_for_nothing_else(star: Star) -> None:
+    host = Resolved(star)
+    client = host.connect(pushed=(
+        "dns search-domains a.example c.example", "dns server 1 address 10.8.0.1:5353",
+        "dns server 1 resolve-domains a.example b.example", "dns server 1 dnssec optional"))
+    host.check_has(dns=f"{INSIDE}:5353", domain="a.example c.example ~b.example", default_route="no",
+                   dnssec="allow-downgrade", dnsovertls="no")
+    for name, server in (("a.example", INSIDE), ("www.b.example", INSIDE), ("www.d.example", OUTSIDE), ("name", INSIDE)):
+        host.check_asks(server, name)
+    check("10.8.0.1:5353 name.a.example" in host.questions(), f"another port or domain in {host.questions()}")
+    host.check_taken_back(client)
+
+
+@case
 def resolved_gets_the_first_server_it_can_use(star: Star) -> None:
     host = Resolved(star)
     host.connect(pushed=(
@@ -130,3 +144,20 @@ def resolved_gets_the_first_server_it_can_use(star: Star) -> None:
         "dns server 2 dnssec yes"))
     host.check_has(dns=f"{INSIDE}:8853#dot.example fd00:8::1#dot.example", domain="~.", default_route="yes",
                    dnssec="yes", dnsovertls="yes")
+
+
+@case
+def resolved_is_left_alone_where_the_host_does_not_ask_it(star: Star) -> None:
+    host = Resolved(star)  # with it comes a resolvconf that tells it
+    host.machine.shell(f"rm /etc/resolv.conf; echo nameserver {OUTSIDE} > /etc/resolv.conf")
+    client = host.connect(pushed=("dhcp-option DNS 10.8.0.1",))
+    host.check_asks(INSIDE, "www.example.com")
+    host.check_has(dns="")
+    host.check_taken_back(client)
+
+
+@case
+def resolved_is_told_where_a_file_names_its_address(star: Star) -> None:
+    host = Resolved(star)
+    host.machine.shell("rm /etc/resolv.conf; echo nameserver 127.0.0.53 > /etc/resolv.conf")
+    host.check_taken_back(host.connect_and_check())
