@@ -362,6 +362,19 @@ def name_servers_are_taken_back_without_the_privileges_of_the_start(star: Star) 
 
 
 @client_case
+def name_servers_are_taken_back_when_a_daemon_without_privileges_is_killed(star: Star) -> None:
+    """By its helper, which has them still."""
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN 2.6 has no dns-updown")
+    file = _own_resolv_conf(star)
+    star.start_server('push "dhcp-option DNS 10.8.0.1"')
+    client = star.connect_client(1, "user nobody", "group nogroup", without=("dns-updown",))
+    check("nameserver 10.8.0.1" in file.read_text(), f"resolv.conf says {file.read_text()}")
+    client.process.send_signal(signal.SIGKILL)
+    wait_until(lambda: file.read_text() == _RESOLV_CONF, 10, "resolv.conf as it was")
+
+
+@client_case
 def an_up_script_of_the_user_is_left_to_set_name_servers(star: Star) -> None:
     file = _own_resolv_conf(star)
     hook = Hook(star, "hook")
