@@ -129,12 +129,12 @@ void Daemon::act_on(int signal) {
     default:
       spdlog::info("{}[soft,] received, process exiting", signal == SIGTERM ? "SIGTERM" : "SIGINT");
       next_.reset();
-      return end();
+      return end(signal == SIGTERM ? "sigterm" : "sigint");
   }
 }
 
-void Daemon::end() {
-  started_ ? instance_->stop() : on_ended({true, "ended before the start"});
+void Daemon::end(std::string_view signal) {
+  started_ ? instance_->stop(signal) : on_ended({true, "ended before the start"});
 }
 
 // A configuration that cannot be used changes nothing.
@@ -159,7 +159,7 @@ void Daemon::use(config::Loaded&& fresh) {
     if (!obstacles.empty())
       spdlog::info("SIGHUP: all is begun anew because of: {}", fmt::join(obstacles, ", "));
     next_.emplace(std::move(fresh));
-    return end();
+    return end("sighup");
   }
   for (const config::Diagnostic& warning : fresh.warnings) spdlog::warn("{}", config::format(warning));
   loaded_ = std::move(fresh);

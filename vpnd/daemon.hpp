@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "vpnd/config/load.hpp"
 #include "vpnd/control/instance.hpp"
@@ -43,7 +44,7 @@ class Daemon final : public control::InstanceObserver {
   void hand_over_files(const host::PrivilegeRequest& request) const;
   void await_signal();
   void act_on(int signal);
-  void end();
+  void end(std::string_view signal);
   void read_configuration_again();
   void use(config::Loaded&& fresh);
   void feed_watchdog();

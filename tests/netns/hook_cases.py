@@ -104,6 +104,23 @@ def down_is_told_that_the_server_refused_the_password(star: Star) -> None:
 
 
 @client_case
+def down_is_told_what_has_ended_the_client(star: Star) -> None:
+    star.start_server()
+    ends = (("sigint", (), signal.SIGINT), ("sighup", (), signal.SIGHUP), ("inactive", ("inactive 2",), None),
+            ("session-timeout", ("session-timeout 3",), None))
+    told = []
+    for spoke, (word, lines, number) in enumerate(ends, 1):
+        hook = Hook(star, word)
+        client = star.connect_client(spoke, *lines, *hook.lines("down"), without=("explicit-exit-notify",))
+        if number is not None:
+            client.process.send_signal(number)
+        told.append((hook, word))
+    for hook, word in told:
+        found = hook.wait_for("down").environment["signal"]
+        check(found == word, f"down was told {found}, not {word}")
+
+
+@client_case
 def up_delay_lets_up_wait_for_the_server(star: Star) -> None:
     hook = Hook(star, "hook")
     client = star.start_client(1, *hook.lines("up"), "up-delay")

@@ -330,10 +330,10 @@ void Client::close_connection() {
   asio::post(context_, [old = std::shared_ptr<SessionDriver>(std::move(session_))] {});
 }
 
-void Client::stop() {
+void Client::stop(std::string_view signal) {
   if (std::exchange(stopping_, true)) return;
   const bool told = exit_notice_pending();
-  exit_word_ = told ? "exit-with-notification" : "sigterm";
+  exit_word_ = told && signal != "sighup" ? "exit-with-notification" : signal;
   if (told) say_goodbye();
   goodbye_.expires_after(told ? kGoodbye : std::chrono::milliseconds::zero());
   goodbye_.async_wait([this](const asio::error_code& error) {
@@ -399,11 +399,11 @@ void Client::renew_if_worn() {
 void Client::end_if_over() {
   if (!session_ || !limits_ || stopping_) return;
   const TrafficTotals traffic = data_keys_.traffic();
-  const auto reason =
+  const auto limit =
       limits_->exceeded(traffic.tun_bytes_read + traffic.tun_bytes_written, proto::Clock::now());
-  if (reason.empty()) return;
-  spdlog::info("{}, exiting", reason);
-  stop();
+  if (!limit) return;
+  spdlog::info("{}, exiting", text_of(*limit));
+  stop(word_of(*limit));
 }
 
 std::string Client::status_text() const {

@@ -54,7 +54,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
   void prepare() override;
   void start(InstanceObserver& observer) override;
-  void stop() override;
+  void stop(std::string_view signal) override;
   void restart() override;
   void log_statistics() override;
   /// A client begins anew with another configuration.

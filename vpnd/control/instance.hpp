@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "vpnd/config/options.hpp"
 
@@ -32,8 +33,9 @@ class Instance {
   virtual void prepare() = 0;
   /// Starts threads and timers. `observer` outlives the instance.
   virtual void start(InstanceObserver& observer) = 0;
-  /// SIGTERM, SIGINT: says goodbye to the peers, takes everything back, then calls on_ended().
-  virtual void stop() = 0;
+  /// Says goodbye to the peers, takes everything back, then calls on_ended(). `signal` is why, as hooks have
+  /// it in their variable of that name: "sigterm", "sigint", or "sighup" for all to be begun anew.
+  virtual void stop(std::string_view signal) = 0;
   /// SIGUSR1: connects anew, or makes the clients do so.
   virtual void restart() = 0;
   /// SIGUSR2: statistics to the log.

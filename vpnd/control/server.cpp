@@ -433,8 +433,9 @@ std::function<void()> Server::prepare_reload(const config::Options& fresh) {
   return session_factory_.prepare_reload(fresh);
 }
 
-void Server::stop() {
+void Server::stop(std::string_view signal) {
   if (std::exchange(stopping_, true)) return;
+  exit_word_ = signal;
   const auto notify = options_.link.explicit_exit_notify;
   bool told = false;
   for (const auto& client : clients_.all()) {
@@ -459,7 +460,7 @@ void Server::finish(const Outcome& outcome) {
   // The hooks that the clients' leaving has led to come first, once they have begun.
   asio::post(context_, [this, observer = std::exchange(observer_, nullptr), outcome] {
     hooks_.when_idle([this, observer, outcome] {
-      tunnel_->bring_down("sigterm",
+      tunnel_->bring_down(exit_word_,
                           [observer, outcome](const std::string&) { observer->on_ended(outcome); });
     });
   });

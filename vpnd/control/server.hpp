@@ -38,7 +38,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
 
   void prepare() override;
   void start(InstanceObserver& observer) override;
-  void stop() override;
+  void stop(std::string_view signal) override;
   void restart() override;
   void log_statistics() override;
   std::function<void()> prepare_reload(const config::Options& fresh) override;
@@ -160,6 +160,7 @@ class Server final : public Instance, public DataPlaneObserver, public ServerCli
   proto::TimePoint next_save_{};
   InstanceObserver* observer_ = nullptr;  // until the end was reported
   bool stopping_ = false;
+  std::string exit_word_ = "sigterm";  // what hooks are told of why the process ends
 };
 
 }  // namespace vpnd::control

@@ -407,9 +407,8 @@ void ServerClient::tick(proto::TimePoint now) {
   }
   if (!connected() || !limits_) return;
   const TrafficTotals passed = traffic();
-  if (const auto reason = limits_->exceeded(passed.tun_bytes_read + passed.tun_bytes_written, now);
-      !reason.empty())
-    leave(std::string(reason));
+  if (const auto limit = limits_->exceeded(passed.tun_bytes_read + passed.tun_bytes_written, now))
+    leave(std::string(text_of(*limit)));
 }
 
 void ServerClient::move_to(const tunio::Endpoint& endpoint) {
