@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <filesystem>
@@ -28,25 +29,39 @@ Daemon::Daemon(config::Loaded& loaded, std::function<config::Loaded()> read_agai
       watchdog_(context_) {
   signals_.add(SIGUSR2);
   signals_.add(SIGHUP);
-  const config::Options& options = loaded.options;
-  if (options.management.enabled()) {
-    management_ =
-        std::make_unique<DaemonManagement>(context_, options, [this](int signal) { act_on(signal); });
-  }
-  management::Interface* const management = management_ ? &management_->interface() : nullptr;
-  if (options.mode == config::Mode::server) {
-    instance_ = std::make_unique<control::Server>(context_, options, management);
-  } else {
-    instance_ = std::make_unique<control::Client>(context_, options, management);
-  }
+  await_signal();
+  feed_watchdog();
 }
 
 void Daemon::prepare() {
+  open_management();
+  make_instance();
   control::choose_aead_backend(loaded_.options.batch.aead);
   spdlog::info("data ciphers by {}", crypto::describe_aead_backend());
   instance_->prepare();
   give_up_privileges();
   host::forbid_core_dumps();
+}
+
+void Daemon::open_management() {
+  const config::Options& options = loaded_.options;
+  if (!options.management.enabled()) return;
+  if (!management_) {
+    management_ =
+        std::make_unique<DaemonManagement>(context_, options, [this](int signal) { act_on(signal); });
+  }
+  management_->announce_start();
+}
+
+void Daemon::make_instance() {
+  ready_.reset();
+  clean_ = true;
+  management::Interface* const management = management_ ? &management_->interface() : nullptr;
+  if (loaded_.options.mode == config::Mode::server) {
+    instance_ = std::make_unique<control::Server>(context_, loaded_.options, management);
+  } else {
+    instance_ = std::make_unique<control::Client>(context_, loaded_.options, management);
+  }
 }
 
 void Daemon::give_up_privileges() {
@@ -83,17 +98,32 @@ void Daemon::hand_over_files(const host::PrivilegeRequest& request) const {
 }
 
 Daemon::Result Daemon::run() {
-  await_signal();
-  feed_watchdog();
   const auto start = [this] {
     started_ = true;
     instance_->start(*this);
   };
+  context_.restart();
   management_ ? management_->start_when_released(start) : start();
   context_.run();
+  let_go_of_instance();
+  return {std::exchange(next_, std::nullopt), clean_};
+}
+
+// What the instance has posted refers to it and runs before it goes; what its end cancels says so and runs after that.
+void Daemon::let_go_of_instance() {
+  run_what_is_ready();
+  started_ = false;
   instance_.reset();
-  management_.reset();
-  return {std::move(next_), clean_};
+  if (management_) management_->interface().withdraw();
+  run_what_is_ready();
+  if (!next_ || !keeps_management_) management_.reset();
+}
+
+// Management clients may keep this context busy for ever; what was ready at the beginning is far less than this.
+void Daemon::run_what_is_ready() {
+  constexpr int kMost = 10'000;
+  context_.restart();
+  for (int handlers = 0; handlers < kMost && context_.poll_one() > 0; ++handlers) context_.restart();
 }
 
 void Daemon::on_ready(const std::string& status) {
@@ -103,7 +133,7 @@ void Daemon::on_ready(const std::string& status) {
 
 void Daemon::on_ended(const control::Outcome& outcome) {
   clean_ = outcome.clean;
-  service_.stopping(outcome.reason);
+  if (!next_) service_.stopping(outcome.reason);
   outcome.clean ? spdlog::info("{}", outcome.reason) : spdlog::error("{}", outcome.reason);
   if (management_ && !outcome.clean) management_->report_failure(outcome.reason);
   context_.stop();
@@ -158,6 +188,8 @@ void Daemon::use(config::Loaded&& fresh) {
   if (!put_to_use) {
     if (!obstacles.empty())
       spdlog::info("SIGHUP: all is begun anew because of: {}", fmt::join(obstacles, ", "));
+    keeps_management_ = std::ranges::none_of(
+        obstacles, [](const std::string& directive) { return directive.starts_with("management"); });
     next_.emplace(std::move(fresh));
     return end("sighup");
   }

@@ -1,4 +1,5 @@
-// One instance, server or client, in its process: what it needs privileges for, signals, the service manager.
+// The process around an instance, server or client: what it needs privileges for, signals, the service manager, the
+// management interface. An instance ends when all is begun anew; the process and its management clients stay.
 
 #pragma once
 
@@ -19,27 +20,32 @@
 
 namespace vpnd {
 
-/// Runs one instance and turns signals into calls.
+/// Runs one instance after the other and turns signals into calls.
 class Daemon final : public control::InstanceObserver {
  public:
-  /// `loaded` changes when a running server takes over another configuration, which `read_again` reads.
-  /// Throws config::ConfigError.
+  /// `loaded` changes when a running server takes over another configuration, which `read_again` reads, and by
+  /// the caller between run() and prepare().
   Daemon(config::Loaded& loaded, std::function<config::Loaded()> read_again);
 
-  /// What must happen with the privileges the process was started with; gives them up then.
+  /// Makes an instance of what is loaded: what must happen with the privileges the process was started with;
+  /// gives them up then. Throws config::ConfigError and what control::Instance::prepare() throws.
   void prepare();
 
   struct Result {
     std::optional<config::Loaded> next;  // what to start anew with; nothing: exit
     bool clean;
   };
-  /// Returns when a signal, or what the instance met with, has ended it.
+  /// Returns when a signal, or what the instance met with, has ended the instance.
   Result run();
 
   void on_ready(const std::string& status) override;
   void on_ended(const control::Outcome& outcome) override;
 
  private:
+  void open_management();
+  void make_instance();
+  void let_go_of_instance();
+  void run_what_is_ready();
   void give_up_privileges();
   void hand_over_files(const host::PrivilegeRequest& request) const;
   void await_signal();
@@ -60,6 +66,7 @@ class Daemon final : public control::InstanceObserver {
   bool started_ = false;
   std::optional<std::string> ready_;    // what it was ready for
   std::optional<config::Loaded> next_;  // to start anew with
+  bool keeps_management_ = false;       // with that
   bool clean_ = true;
 };
 

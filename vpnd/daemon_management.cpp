@@ -48,7 +48,6 @@ DaemonManagement::DaemonManagement(asio::io_context& context, const config::Opti
     spdlog::info("MANAGEMENT: Triggering management exit");
     asio::post(context_, [act_on] { act_on(SIGTERM); });
   });
-  interface_.report(management::State::connecting);
 }
 
 DaemonManagement::~DaemonManagement() {

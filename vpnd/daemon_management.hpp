@@ -14,7 +14,7 @@
 
 namespace vpnd {
 
-/// Lives as long as the daemon's instance and longer. Belongs to the control thread.
+/// Lives longer than the daemon's instance; `options` may change between two of them. Belongs to the control thread.
 class DaemonManagement {
  public:
   /// Opens the sockets. `act_on`: takes the number of a signal, later. Throws config::ConfigError.
@@ -23,6 +23,8 @@ class DaemonManagement {
   ~DaemonManagement();
 
   management::Interface& interface() noexcept { return interface_; }
+  /// Tells that an instance begins, the first or another one.
+  void announce_start() { interface_.report(management::State::connecting); }
   /// Calls `start` at once, or when somebody has released the hold of a server. A client holds by itself,
   /// each time before it connects.
   void start_when_released(std::function<void()> start);

@@ -77,9 +77,9 @@ int run_daemon(const std::vector<std::string>& arguments, config::Loaded loaded)
   std::optional<host::PidFile> pid_file;
   if (!process.pid_file.empty()) pid_file.emplace(process.pid_file);
   try {
+    Daemon daemon(loaded, [&] { return read_again(arguments, started_in); });
     while (true) {
       log_start(loaded);
-      Daemon daemon(loaded, [&] { return read_again(arguments, started_in); });
       daemon.prepare();
       if (background) background->succeeded();
       background.reset();

@@ -201,6 +201,27 @@ def a_client_waits_asks_and_tells_its_states(star: Star) -> None:
 
 
 @client_case
+def a_management_client_stays_while_all_is_begun_anew(star: Star) -> None:
+    star.start_server()
+    client = star.start_client(1, _management(star, "client"), "management-hold")
+    console = _console(star, "client")
+    console.ask("state on")
+    console.ask("hold release")
+    console.wait_for(r">STATE:\d+,CONNECTED,SUCCESS")
+    console.ask("signal SIGHUP")
+    console.wait_for(r">STATE:\d+,RECONNECTING,SIGHUP")
+    console.wait_for(">HOLD:Waiting for hold release")
+    console.ask("hold release")
+    console.wait_for(r">STATE:\d+,CONNECTED,SUCCESS")
+    check_connected(client)
+    # What it has asked for and what it could look up are still there.
+    states = [line.split(",")[1] for line in console.ask("state all") if "," in line]
+    check(states.count("CONNECTED") == 2, f"the states so far are {states}")
+    console.ask("signal SIGTERM")
+    wait_until(lambda: not client.process.running, 10, "the client's end")
+
+
+@client_case
 def a_refused_password_is_told_and_asked_for_again(star: Star) -> None:
     accepted = star.lab.write("accepted", "alice\nsecret\n")
     script = star.lab.write("verify", f'#!/bin/sh\nexec cmp -s "$1" {accepted}\n', mode=0o700)

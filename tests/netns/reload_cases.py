@@ -7,6 +7,7 @@ import signal
 
 from star import CaseList, Client, Star, check_connected, check_stays_out
 from support.console import Console
+from support.console import Console
 from support.errors import check
 from support.process import wait_until
 from support.programs import COMPLETED
@@ -98,6 +99,34 @@ def sighup_begins_anew_for_what_a_running_server_cannot_change(star: Star) -> No
     star.server.wait_for(COMPLETED, 15, count=2)
     client.wait_until_connected(times=2, timeout=30)
     check_connected(client)
+
+
+@case
+def a_management_client_stays_while_a_server_begins_anew(star: Star) -> None:
+    at = star.lab.directory / "server.sock"
+    star.start_server(f"management {at} unix")
+    console = Console(at)
+    console.ask("state on")
+    client = star.connect_client(1)
+    _rewrite(star, "verb 3", "verb 3\ntxqueuelen 777")
+    console.ask("signal SIGHUP")
+    console.wait_for(r">STATE:\d+,RECONNECTING,SIGHUP")
+    console.wait_for(r">STATE:\d+,CONNECTED,SUCCESS")
+    client.wait_until_connected(times=2, timeout=60)
+    check(console.ask("load-stats")[0].startswith("SUCCESS: nclients=1,"), "it does not speak of the new server")
+    check_connected(client)
+
+
+@case
+def sighup_may_move_the_management_interface(star: Star) -> None:
+    before, after = (star.lab.directory / f"{name}.sock" for name in ("before", "after"))
+    star.start_server(f"management {before} unix")
+    console = Console(before)
+    _rewrite(star, f"management {before}", f"management {after}")
+    star.server.send_signal(signal.SIGHUP)
+    console.listen(20)
+    check(console.closed and not before.exists(), "the former socket is there still")
+    Console(after).wait_for(">INFO:")
 
 
 def _rewrite(star: Star, old: str, new: str) -> None:

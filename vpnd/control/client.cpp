@@ -366,7 +366,11 @@ void Client::finish(const Outcome& outcome, RestartCause cause) {
   tick_timer_.cancel();
   if (options_.log.status) write_status();
   spdlog::info("drops: {}", data_plane_->describe_drops());
-  report(management::State::exiting, outcome.clean ? "SIGTERM" : word_of(cause));
+  if (exit_word_ == "sighup") {
+    report(management::State::reconnecting, "SIGHUP");
+  } else {
+    report(management::State::exiting, outcome.clean ? "SIGTERM" : word_of(cause));
+  }
   if (tunnel_->is_up()) report_tunnel(false);
   close_connection();
   if (exit_word_.empty()) exit_word_ = hook_word_of(cause);

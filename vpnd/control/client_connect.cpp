@@ -54,6 +54,7 @@ void Client::connect(const config::Remote& remote) {
   resolver_.async_resolve(proxy ? proxy->host : host_name_to_try(),
                           std::to_string(proxy ? proxy->port : remote_.port),
                           [this, attempt](const asio::error_code& error, const auto& results) {
+                            if (error == asio::error::operation_aborted) return;
                             if (attempt == attempt_) resolved(error, results);
                           });
 }

@@ -184,7 +184,7 @@ spdlog::sink_ptr destination(const config::LogOptions& log, const std::optional<
 void set_up_logging(const config::LogOptions& log, const std::optional<std::string>& daemon_name) {
   Installed& here = installed();
   here.mute = std::make_shared<MuteSink>(destination(log, daemon_name), log.mute);
-  here.listener = std::make_shared<ListenerSink>();
+  if (!here.listener) here.listener = std::make_shared<ListenerSink>();  // another one keeps who listens
   here.verbosity = log.verbosity;
   const bool to_syslog = log.file.empty() && (log.syslog || daemon_name);
   auto logger = std::make_shared<spdlog::logger>("vpnd", spdlog::sinks_init_list{here.mute, here.listener});

@@ -451,7 +451,11 @@ void Server::stop(std::string_view signal) {
 
 void Server::finish(const Outcome& outcome) {
   if (observer_ == nullptr) return;
-  report(management::State::exiting, outcome.clean ? "SIGTERM" : "init_instance");
+  if (exit_word_ == "sighup") {
+    report(management::State::reconnecting, "SIGHUP");
+  } else {
+    report(management::State::exiting, outcome.clean ? "SIGTERM" : "init_instance");
+  }
   tick_timer_.cancel();
   tcp_.stop();
   for (const auto& client : clients_.all()) remove(*client, "server is shutting down");
