@@ -109,7 +109,8 @@ Daemon::Result Daemon::run() {
   return {std::exchange(next_, std::nullopt), clean_};
 }
 
-// What the instance has posted refers to it and runs before it goes; what its end cancels says so and runs after that.
+// What the instance has posted refers to it and runs before it goes; what its end cancels says so and runs
+// after that.
 void Daemon::let_go_of_instance() {
   run_what_is_ready();
   started_ = false;
@@ -119,7 +120,8 @@ void Daemon::let_go_of_instance() {
   if (!next_ || !keeps_management_) management_.reset();
 }
 
-// Management clients may keep this context busy for ever; what was ready at the beginning is far less than this.
+// Management clients may keep this context busy for ever; what was ready at the beginning is far less than
+// this.
 void Daemon::run_what_is_ready() {
   constexpr int kMost = 10'000;
   context_.restart();

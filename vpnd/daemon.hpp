@@ -1,5 +1,6 @@
-// The process around an instance, server or client: what it needs privileges for, signals, the service manager, the
-// management interface. An instance ends when all is begun anew; the process and its management clients stay.
+// The process around an instance, server or client: what it needs privileges for, signals, the service
+// manager, the management interface. An instance ends when all is begun anew; the process and its management
+// clients stay.
 
 #pragma once
 
@@ -23,8 +24,8 @@ namespace vpnd {
 /// Runs one instance after the other and turns signals into calls.
 class Daemon final : public control::InstanceObserver {
  public:
-  /// `loaded` changes when a running server takes over another configuration, which `read_again` reads, and by
-  /// the caller between run() and prepare().
+  /// `loaded` changes when a running server takes over another configuration, which `read_again` reads, and
+  /// by the caller between run() and prepare().
   Daemon(config::Loaded& loaded, std::function<config::Loaded()> read_again);
 
   /// Makes an instance of what is loaded: what must happen with the privileges the process was started with;

@@ -14,7 +14,8 @@
 
 namespace vpnd {
 
-/// Lives longer than the daemon's instance; `options` may change between two of them. Belongs to the control thread.
+/// Lives longer than the daemon's instance; `options` may change between two of them. Belongs to the control
+/// thread.
 class DaemonManagement {
  public:
   /// Opens the sockets. `act_on`: takes the number of a signal, later. Throws config::ConfigError.

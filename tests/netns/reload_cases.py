@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
+from dataclasses import replace
 
 from star import CaseList, Client, Star, check_connected, check_stays_out
 from support.console import Console
 from support.console import Console
 from support.errors import check
 from support.process import wait_until
-from support.programs import COMPLETED
+from support.programs import COMPLETED, Program
 from support.runner import Skipped
 
 case = CaseList()
@@ -127,6 +129,40 @@ def sighup_may_move_the_management_interface(star: Star) -> None:
     console.listen(20)
     check(console.closed and not before.exists(), "the former socket is there still")
     Console(after).wait_for(">INFO:")
+
+
+@case
+def the_service_manager_hears_of_a_reload_and_of_no_end(star: Star) -> None:
+    """By the protocol of sd_notify(3)."""
+    if not star.server_program.is_vpnd:
+        raise Skipped("tests vpnd's units")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(star.lab.directory / "notify"))
+        manager.settimeout(15)
+        star.server_program = _of_a_service(star)
+        star.start_server()
+        check(_told(manager, until="READY") == ["READY"], "it is not ready")
+        _rewrite(star, "verb 3", "verb 3\ntxqueuelen 777")
+        star.server.send_signal(signal.SIGHUP)
+        told = _told(manager, until="READY")
+        check(told == ["RELOADING", "READY"], f"while all is begun anew the service manager is told {told}")
+        star.server.terminate()
+        check(_told(manager, until="STOPPING") == ["STOPPING"], "it is told of no end")
+
+
+def _of_a_service(star: Star) -> Program:
+    wrapper = star.lab.write("service", f"""#!/bin/sh
+NOTIFY_SOCKET={star.lab.directory / "notify"} exec {star.server_program.path} "$@"
+""", mode=0o755)
+    return replace(star.server_program, path=str(wrapper))
+
+
+def _told(manager: socket.socket, *, until: str) -> list[str]:
+    told: list[str] = []
+    while not told or told[-1] != until:
+        word = manager.recv(4096).decode().partition("=")[0]
+        told += [word] if word != "STATUS" else []
+    return told
 
 
 def _rewrite(star: Star, old: str, new: str) -> None:
