@@ -222,6 +222,18 @@ def a_management_client_stays_while_all_is_begun_anew(star: Star) -> None:
 
 
 @client_case
+def the_state_of_a_connection_names_both_its_ends(star: Star) -> None:
+    star.start_server(proto="tcp4")
+    client = star.start_client(1, _management(star, "client"), proto="tcp4")
+    console = _console(star, "client")
+    client.wait_until_connected()
+    state = console.ask("state")[0].split(",")
+    check(state[1:7] == ["CONNECTED", "SUCCESS", client.v4, "192.0.1.1", "1194", "192.0.1.2"], f"the state is {state}")
+    listing = client.namespace.run("ss", "-Htn", "src", f"192.0.1.2:{state[7]}")
+    check("192.0.1.1:1194" in listing, f"there is no connection from port {state[7]}")
+
+
+@client_case
 def a_refused_password_is_told_and_asked_for_again(star: Star) -> None:
     accepted = star.lab.write("accepted", "alice\nsecret\n")
     script = star.lab.write("verify", f'#!/bin/sh\nexec cmp -s "$1" {accepted}\n', mode=0o700)

@@ -4,6 +4,7 @@
 
 #include <asio/post.hpp>
 
+#include "tunio/udp_socket.hpp"
 #include "vpnd/control/client.hpp"
 
 namespace vpnd::control {
@@ -39,6 +40,11 @@ void Client::report(management::State state, std::string_view detail) const {
   if (state == connected && session_) {
     details.remote_address = server_endpoint().address().format();
     details.remote_port = std::to_string(server_endpoint().port());
+    const tunio::Endpoint local = tunio::local_endpoint(transport_);
+    if (!local.address().is_unspecified()) {
+      details.local_address = local.address().format();
+      details.local_port = std::to_string(local.port());
+    }
   }
   management_->report(state, details);
 }

@@ -65,11 +65,8 @@ void Server::dismiss(ServerClient& client, std::string_view message) {
 
 void Server::report(management::State state, std::string_view detail) const {
   if (management_ == nullptr) return;
-  management::StateDetails details{.text = std::string(detail),
-                                   .local_ipv4 = {},
-                                   .local_ipv6 = {},
-                                   .remote_address = {},
-                                   .remote_port = {}};
+  management::StateDetails details;
+  details.text = detail;
   const auto& own = options_.tunnel.addresses;
   const bool has_addresses = state == management::State::assign_ip || state == management::State::connected;
   if (has_addresses && own.local) details.local_ipv4 = own.local->format();

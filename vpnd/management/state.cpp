@@ -34,11 +34,11 @@ std::string_view name_of(State state) noexcept {
   return "";
 }
 
-// The local end of the link, two fields, is left empty as with nobind. IPv6 stands at the end, if at all.
+// IPv6 stands at the end, if at all.
 std::string format_state(State state, const StateDetails& details) {
-  return fmt::format("{},{},{},{},{},,{}{}", name_of(state), details.text, details.local_ipv4,
-                     details.remote_address, details.remote_port, details.local_ipv6.empty() ? "" : ",",
-                     details.local_ipv6);
+  return fmt::format("{},{},{},{},{},{},{}{}{}", name_of(state), details.text, details.local_ipv4,
+                     details.remote_address, details.remote_port, details.local_address, details.local_port,
+                     details.local_ipv6.empty() ? "" : ",", details.local_ipv6);
 }
 
 }  // namespace vpnd::management

@@ -33,6 +33,8 @@ struct StateDetails {
   std::string local_ipv6;
   std::string remote_address;  ///< of the server
   std::string remote_port;
+  std::string local_address;  ///< outside the tunnel; empty where the kernel chooses it for each datagram
+  std::string local_port;
 };
 
 /// "CONNECTED,SUCCESS,10.8.0.2,192.0.2.1,1194,,", as it follows the time.

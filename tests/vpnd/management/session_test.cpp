@@ -148,7 +148,9 @@ TEST_F(SessionTest, ShowsHistoriesAndWhatHappens) {
                                     .local_ipv4 = "10.8.0.2",
                                     .local_ipv6 = "fd00::2",
                                     .remote_address = "",
-                                    .remote_port = ""});
+                                    .remote_port = "",
+                                    .local_address = "",
+                                    .local_port = ""});
   EXPECT_EQ(say(session, "state"), "1700000005,ASSIGN_IP,,10.8.0.2,,,,,fd00::2\r\nEND\r\n");
   EXPECT_EQ(say(session, "state on all"),
             "SUCCESS: real-time state notification set to ON\r\n"
@@ -157,8 +159,11 @@ TEST_F(SessionTest, ShowsHistoriesAndWhatHappens) {
                                     .local_ipv4 = "10.8.0.2",
                                     .local_ipv6 = "",
                                     .remote_address = "192.0.2.1",
-                                    .remote_port = "1194"});
-  EXPECT_EQ(session.take_output(), ">STATE:1700000005,CONNECTED,SUCCESS,10.8.0.2,192.0.2.1,1194,,\r\n");
+                                    .remote_port = "1194",
+                                    .local_address = "198.51.100.7",
+                                    .local_port = "40000"});
+  EXPECT_EQ(session.take_output(),
+            ">STATE:1700000005,CONNECTED,SUCCESS,10.8.0.2,192.0.2.1,1194,198.51.100.7,40000\r\n");
   EXPECT_EQ(say(session, "echo all"), "1700000000,forget-passwords\r\nEND\r\n");
   shared->echo("hello");
   EXPECT_EQ(session.take_output(), "");
