@@ -43,7 +43,8 @@ bool DnsHook::wanted() const {
 void DnsHook::prepare(asio::io_context& context) {
   const config::ProcessOptions& process = options_.process;
   const bool gives_up = !process.user.empty() || !process.group.empty() || !process.root.empty();
-  if (!gives_up || !wanted()) return;
+  const bool may_come = options_.mode == config::Mode::client || !options_.tunnel.foreign_options.empty();
+  if (!gives_up || !may_come || !wanted()) return;
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw std::system_error(errno, std::generic_category(), "socketpair");
