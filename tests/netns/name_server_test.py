@@ -25,20 +25,13 @@ import resolvconf_cases
 import resolved_cases
 from star import Star
 from support.errors import CheckFailed
-from support.lab import Lab, main_guard, missing_privilege
+from support.lab import Lab, main_guard, missing_privilege, missing_users
 from support.pki import Pki
 from support.programs import Program, find_program
 from support.runner import SECOND_TRIES, Case, CaseFailed, run_cases
 
 EXIT_SKIPPED = 77
 AT_A_TIME = 4
-NOBODY = 65534
-
-
-def missing_users() -> str | None:
-    """systemd-resolved runs as a user of its own, and names are looked up by one without rights."""
-    ids = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines())
-    return None if ids > NOBODY else "needs other users than root (not just `unshare -Urnm`)"
 
 
 def play(body: Callable[[Star], None], pki: Pki, program: Program) -> str:
@@ -55,6 +48,7 @@ def main() -> int:
     parser.add_argument("--vpnd", default="vpnd", metavar="PATH", help="the vpnd to test")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this")
     options = parser.parse_args()
+    # systemd-resolved runs as a user of its own, and names are looked up by one without rights.
     if (reason := missing_privilege() or missing_users()) is not None:
         print(f"name servers skipped: {reason}")
         return EXIT_SKIPPED

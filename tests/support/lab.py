@@ -22,6 +22,7 @@ from .process import Process
 from .runner import CaseFailed, Skipped
 from .sanitizer import sanitizer_report
 
+NOBODY = 65534
 _serial = itertools.count()
 
 
@@ -44,6 +45,12 @@ def missing_privilege() -> str | None:
     except OSError as error:
         return f"needs /dev/net/tun: {error.strerror}"
     return None
+
+
+def missing_users() -> str | None:
+    """Why programs cannot become another user here, or None when they can."""
+    ids = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    return None if ids > NOBODY else "needs other users than root (not just `unshare -Urnm`)"
 
 
 class Lab:

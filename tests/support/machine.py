@@ -1,12 +1,13 @@
 """A machine of one's own, as far as its files go: a mount namespace around a network namespace.
 
-/etc is the real one with changes that are gone with it, /run is empty, and packages can be laid over both and /usr that are
-not installed. Programs started in it see these; processes, /tmp and everything else are those of the real machine.
+/etc is the real one with changes that are gone with it, /run is empty, and packages that are not installed, or other folders
+with `usr` and `etc`, can be laid over /usr and /etc. Programs started in it see these; processes, /tmp and everything else are those of the real machine.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from .lab import Lab
 from .netns import Namespace
@@ -23,9 +24,9 @@ _PROGRAMS = "mount -t overlay -o lowerdir={usr} machine /usr\n"
 
 
 class Machine:
-    def __init__(self, lab: Lab, namespace: Namespace, *packages: str) -> None:
+    def __init__(self, lab: Lab, namespace: Namespace, *packages: str, over: tuple[Path, ...] = ()) -> None:
         self.lab, self.namespace = lab, namespace
-        trees = [tree for tree in map(package_tree, packages) if tree is not None]
+        trees = [*over, *(tree for tree in map(package_tree, packages) if tree is not None)]
         etc, usr = (":".join([*(str(tree / name) for tree in trees), f"/{name}"]) for name in ("etc", "usr"))
         script = "set -e\n" + (_PROGRAMS.format(usr=usr) if trees else "") + _MOUNTS.format(etc=etc)
         # Its mounts last as long as this process, or another one that was started in it.
