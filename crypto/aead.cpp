@@ -55,7 +55,7 @@ std::string describe_automatic() {
   const bool gcm = automatic_takes_ipsec_mb(AeadAlgorithm::aes_256_gcm);
   const bool chacha = automatic_takes_ipsec_mb(AeadAlgorithm::chacha20_poly1305);
   const std::string openssl = openssl_library().description();
-  const std::string ipsec_mb = ipsec_mb_library().description();
+  std::string ipsec_mb = ipsec_mb_library().description();
   if (gcm && chacha) return ipsec_mb;
   if (gcm) return fmt::format("{} for AES-GCM, {} for CHACHA20-POLY1305", ipsec_mb, openssl);
   const auto obstacle = ipsec_mb_library().why_unavailable();

@@ -84,7 +84,7 @@ void xor_into(KeyMaterial& key, const KeyMaterial& other) noexcept {
 void expand_label(std::span<const std::byte> secret, std::string_view label,
                   std::span<std::byte> out) noexcept {
   constexpr std::string_view kPrefix = "ovpn ";
-  must_succeed(!secret.empty() && label.size() <= 200 && out.size() <= 255 * 32);
+  must_succeed(!secret.empty() && label.size() <= 200 && out.size() <= 255 * kHkdfKeySize);
   // u16 size of the output | u8 size of the label | label | u8 size of the context, which is 0
   std::array<std::byte, 256> info{};
   info[0] = static_cast<std::byte>(out.size() >> 8);
