@@ -54,7 +54,7 @@ struct IpHeader {
 std::optional<IpHeader> parse_ipv4(std::span<const std::byte> bytes) noexcept {
   constexpr std::size_t kMoreFragmentsAndOffset = 0x3fff;
   if (bytes.size() < kIpv4HeaderSize) return std::nullopt;
-  const std::size_t size = (octet(bytes, 0) & 0x0f) * 4;
+  const std::size_t size = std::size_t{octet(bytes, 0) & 0x0f} * 4;
   const std::size_t total_size = be16(bytes, 2);
   if (size < kIpv4HeaderSize || total_size < size) return std::nullopt;
   return IpHeader{4, size, total_size, octet(bytes, 9), (be16(bytes, 6) & kMoreFragmentsAndOffset) != 0};
@@ -84,7 +84,7 @@ std::size_t transport_header_size(const IpHeader& ip, std::span<const std::byte>
   const auto transport = bytes.subspan(ip.size);
   if (ip.protocol == kUdp) return transport.size() < kUdpHeaderSize ? 0 : kUdpHeaderSize;
   if (ip.protocol != kTcp || transport.size() < kTcpHeaderSize) return 0;
-  const std::size_t size = (octet(transport, 12) >> 4) * 4;
+  const std::size_t size = std::size_t{octet(transport, 12) >> 4} * 4;
   return size < kTcpHeaderSize || size > transport.size() ? 0 : size;
 }
 

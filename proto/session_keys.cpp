@@ -141,9 +141,10 @@ TimePoint Session::Core::put_off_deadline() const {
 TimePoint Session::Core::deadline() const {
   if (dead_) return TimePoint::max();
   TimePoint earliest = std::min({handshake_deadline(), reneg_deadline(), put_off_deadline()});
-  if (newest_)
+  if (newest_) {
     earliest =
         std::min({earliest, newest_->state.retransmit_deadline(), newest_->state.judgement_deadline()});
+  }
   if (previous_) earliest = std::min({earliest, previous_->state.retransmit_deadline(), previous_ends_});
   if (send_switch_) earliest = std::min(earliest, *send_switch_);
   return earliest;
