@@ -95,7 +95,7 @@ int EpollIo::look(std::chrono::nanoseconds timeout) noexcept {
     has_pwait2_ = false;  // Linux < 5.11, or a sandbox that does not know it
   }
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  const auto bounded = std::min<std::int64_t>(milliseconds, 3600 * 1000);
+  const auto bounded = std::min<std::int64_t>(milliseconds, std::int64_t{3600} * 1000);
   return ::epoll_wait(epoll_.get(), events_.data(), room, forever ? -1 : static_cast<int>(bounded));
 }
 

@@ -108,10 +108,11 @@ void ProvidedBuffers::register_with(UringRing& ring) {
   if (error != 0) fail(error, "register a buffer ring (Linux before 5.19?)");
   io_uring_buf_ring_init(ring_);
   const int mask = io_uring_buf_ring_mask(registration.ring_entries);
-  for (std::uint16_t id = 0; id < slab_.count(); ++id) {
+  const auto count = static_cast<std::uint16_t>(slab_.count());  // the kernel has refused more than 32768
+  for (std::uint16_t id = 0; id < count; ++id) {
     io_uring_buf_ring_add(ring_, slab_.slot(id).data(), kSlotSize, id, mask, id);
   }
-  io_uring_buf_ring_advance(ring_, static_cast<int>(slab_.count()));
+  io_uring_buf_ring_advance(ring_, count);
 }
 
 void ProvidedBuffers::give_back(std::span<const std::uint16_t> slots, std::size_t offered) noexcept {
