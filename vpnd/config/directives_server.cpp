@@ -15,7 +15,7 @@ namespace vpnd::config {
 namespace {
 
 constexpr std::int64_t kMaxSeconds = 86400;
-constexpr std::int64_t kMaxTokenSeconds = 10 * 365 * 86400LL;
+constexpr std::int64_t kMaxTokenSeconds = std::int64_t{10} * 365 * 86400;
 constexpr unsigned kMaxPeerIds = 0xFFFFFF;  // 24 bits, the last one stands for "none"
 
 void mode(const Arguments& a, Draft& draft) {

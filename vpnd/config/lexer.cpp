@@ -66,9 +66,7 @@ class Tokeniser {
                  "backslash";
         }
         word.push_back(escaped);
-      } else if (quoted && c == '"') {
-        return {};
-      } else if (!quoted && is_blank(c)) {
+      } else if (quoted ? c == '"' : is_blank(c)) {
         return {};
       } else {
         word.push_back(c);

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include <utility>
-
 namespace vpnd::config {
 
 namespace {
@@ -16,12 +14,14 @@ void wipe(std::string& text) noexcept {
 
 }  // namespace
 
-// A moved-from short string still holds its characters, so every move is followed by a wipe of the source.
-SensitiveText::SensitiveText(std::string&& text) noexcept : text_(std::move(text)) {
+// A short string still holds its characters when another has taken them over, so every source is wiped.
+SensitiveText::SensitiveText(std::string&& text) noexcept {
+  text_.swap(text);
   wipe(text);
 }
 
-SensitiveText::SensitiveText(SensitiveText&& other) noexcept : text_(std::move(other.text_)) {
+SensitiveText::SensitiveText(SensitiveText&& other) noexcept {
+  text_.swap(other.text_);
   wipe(other.text_);
 }
 
