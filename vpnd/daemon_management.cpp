@@ -44,7 +44,7 @@ DaemonManagement::DaemonManagement(asio::io_context& context, const config::Opti
   interface_.set_signal_handler([this, act_on](management::Signal signal) {
     asio::post(context_, [act_on, number = number_of(signal)] { act_on(number); });
   });
-  sockets_.on_other_end_left([this, act_on] {
+  sockets_.on_other_end_left([this, act_on = std::move(act_on)] {
     spdlog::info("MANAGEMENT: Triggering management exit");
     asio::post(context_, [act_on] { act_on(SIGTERM); });
   });
@@ -57,7 +57,7 @@ DaemonManagement::~DaemonManagement() {
 void DaemonManagement::start_when_released(std::function<void()> start) {
   if (options_.mode == config::Mode::client || !interface_.hold()) return start();
   spdlog::info("Need hold release from management interface, waiting...");
-  interface_.await_release(0, [this, start] { asio::post(context_, start); });
+  interface_.await_release(0, [this, start = std::move(start)] { asio::post(context_, start); });
 }
 
 }  // namespace vpnd

@@ -96,7 +96,7 @@ void Client::on_control_packet(const dataplane::Link& from, std::span<const std:
 
 void Client::on_session_event(proto::SessionEvent&& event) {
   if (!session_) return;  // an event before this one ended the connection
-  std::visit([this](auto&& known) { handle(std::move(known)); }, std::move(event));
+  std::visit([this](auto&& known) { handle(std::forward<decltype(known)>(known)); }, std::move(event));
 }
 
 void Client::handle(proto::CertificateRequest&& request) {

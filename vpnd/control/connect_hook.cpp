@@ -94,7 +94,7 @@ std::shared_ptr<ConnectHook::Question> ConnectHook::ask(const host::ScriptEnviro
   hooks::HookCall call{hooks::Hook::client_connect, *options_.scripts.client_connect, {gift}, environment};
   call.environment.set("client_connect_config_file", gift);
   call.environment.set("client_connect_deferred_file", files->deferral.path().string());
-  const auto pending = std::make_shared<PendingConnect>(context_, files, patience, poll_, std::move(decided));
+  auto pending = std::make_shared<PendingConnect>(context_, files, patience, poll_, std::move(decided));
   runner_.run(call, [files, weak = std::weak_ptr(pending)](const hooks::HookResult& result) {
     if (const auto self = weak.lock()) self->program_ended(result);
   });

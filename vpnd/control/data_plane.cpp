@@ -55,7 +55,7 @@ DataPlane::~DataPlane() {
 }
 
 void DataPlane::post(dataplane::Command&& command) {
-  std::visit([this](auto&& known) { route(std::move(known)); }, std::move(command));
+  std::visit([this](auto&& known) { route(std::forward<decltype(known)>(known)); }, std::move(command));
 }
 
 void DataPlane::post_to(dataplane::WorkerId worker, dataplane::Command&& command) {
@@ -147,14 +147,15 @@ void DataPlane::route(dataplane::AddStream&& command) {
 }
 
 void DataPlane::route(dataplane::CloseStream&& command) {
-  post_to(command.worker, std::move(command));
+  post_to(command.worker, command);
 }
 
 void DataPlane::route(auto&& command) {
   if constexpr (requires { command.index; }) {
-    post_to(owner(command.index), std::move(command));
+    const dataplane::WorkerId to = owner(command.index);
+    post_to(to, std::forward<decltype(command)>(command));
   } else {
-    post_to({}, std::move(command));
+    post_to({}, std::forward<decltype(command)>(command));
   }
 }
 

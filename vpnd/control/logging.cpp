@@ -55,9 +55,9 @@ class SplitSink final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t text;
     formatter_->format(message, text);
-    std::fwrite(text.data(), 1, text.size(), message.level >= spdlog::level::err ? stderr : stdout);
+    (void)std::fwrite(text.data(), 1, text.size(), message.level >= spdlog::level::err ? stderr : stdout);
   }
-  void flush_() override { std::fflush(stdout); }
+  void flush_() override { (void)std::fflush(stdout); }
 };
 
 // Passes on at most so many equal lines in a row (mute), and says how many it has swallowed when another one

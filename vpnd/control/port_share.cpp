@@ -24,7 +24,7 @@ constexpr std::chrono::seconds kPatience{30};  // for the first bytes
 constexpr std::size_t kMaxConnections = 512;   // being watched or passed on
 constexpr std::size_t kSmallestReset = 14;     // without any wrapping (docs/protocol.md §1)
 constexpr std::size_t kLargestReset = 1024 + 255;
-constexpr std::size_t kBufferSize = 16 * 1024;
+constexpr std::size_t kBufferSize = std::size_t{16} * 1024;
 
 }  // namespace
 

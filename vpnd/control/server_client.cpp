@@ -70,7 +70,7 @@ bool ServerClient::handshaking() const {
 
 void ServerClient::on_session_event(proto::SessionEvent&& event) {
   if (state_ == State::gone) return;
-  std::visit([this](auto&& known) { handle(std::move(known)); }, std::move(event));
+  std::visit([this](auto&& known) { handle(std::forward<decltype(known)>(known)); }, std::move(event));
 }
 
 void ServerClient::handle(proto::AuthenticationRequest&& request) {

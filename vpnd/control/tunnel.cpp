@@ -116,7 +116,8 @@ void Tunnel::preserve(Done done) {
   spdlog::info("Preserving previous TUN/TAP instance: {}", device_.name());
   signal_.clear();
   if (!std::exchange(restarted_, false)) return done({});
-  call(Hook::up, kRestart, Wait::no, [done](const HookResult& result) { done(result.failure); });
+  call(Hook::up, kRestart, Wait::no,
+       [done = std::move(done)](const HookResult& result) { done(result.failure); });
 }
 
 void Tunnel::raise(const TunnelPlan& plan, Wait wait, Done done) {
@@ -127,7 +128,7 @@ void Tunnel::raise(const TunnelPlan& plan, Wait wait, Done done) {
   } catch (const std::exception& error) {
     return done(error.what());
   }
-  call(Hook::up, kInit, wait, [this, wait, done](const HookResult& result) {
+  call(Hook::up, kInit, wait, [this, wait, done = std::move(done)](const HookResult& result) {
     if (!result.ok()) return done(result.failure);
     device_.set_routes(*plan_);
     dns_.set(device_.exists() ? plan_->foreign_options : std::vector<std::string>(), device_.name(), wait,
@@ -144,7 +145,7 @@ void Tunnel::lower(const std::string& signal, Wait wait, Next done) {
   if (!plan_) return done();
   signal_ = signal;
   restarted_ = false;
-  const auto end = [this, done] {
+  const auto end = [this, done = std::move(done)] {
     plan_.reset();
     done();
   };

@@ -183,7 +183,7 @@ void TunnelDevice::keep_server_reachable(const TunnelPlan& plan, const tunio::Ip
 }
 
 std::optional<host::Path> TunnelDevice::way_to(const TunnelPlan& plan, const tunio::IpAddress& server) {
-  const auto path = routes_.path_to(server);
+  auto path = routes_.path_to(server);
   if (!tun_ || !path || path->device != name()) return path;
   return lay_way_around(plan, server) ? routes_.path_to(server) : std::nullopt;
 }
