@@ -8,7 +8,7 @@ namespace {
 
 // A queue this short is no queue: on a slow link the packet that is being sent takes long, and losing the
 // next one would not make it faster.
-constexpr std::size_t kShortQueue = 2 * 1500;
+constexpr std::size_t kShortQueue = std::size_t{2} * 1500;
 
 }  // namespace
 

@@ -16,12 +16,13 @@ Worker::Worker(WorkerConfig config, std::function<void()> notify, const IoFactor
                   io_->wake();
                 }),
       events_(0, notify),
-      control_packets_(config.control_packets, notify) {
+      control_packets_(config.control_packets, std::move(notify)) {
   std::promise<void> started;
   auto outcome = started.get_future();
   thread_ = std::thread([this, &started, &make_io, config = std::move(config)]() mutable {
-    run(std::move(config), make_io,
-        [&started](std::exception_ptr error) { error ? started.set_exception(error) : started.set_value(); });
+    run(std::move(config), make_io, [&started](std::exception_ptr error) {
+      error ? started.set_exception(std::move(error)) : started.set_value();
+    });
   });
   try {
     outcome.get();
@@ -49,7 +50,7 @@ std::uint64_t Worker::handed_over() const noexcept {
 
 // An io_uring made with SINGLE_ISSUER belongs to the thread that made it, so everything is made here.
 void Worker::run(WorkerConfig config, const IoFactory& make_io,
-                 std::function<void(std::exception_ptr)> started) {
+                 const std::function<void(std::exception_ptr)>& started) {
   pthread_setname_np(pthread_self(), ("vpnd-worker/" + std::to_string(id_.value)).c_str());
   std::unique_ptr<Loop> loop;
   try {

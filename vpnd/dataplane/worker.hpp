@@ -67,7 +67,8 @@ class Worker {
  private:
   class Loop;
 
-  void run(WorkerConfig config, const IoFactory& make_io, std::function<void(std::exception_ptr)> started);
+  void run(WorkerConfig config, const IoFactory& make_io,
+           const std::function<void(std::exception_ptr)>& started);
 
   const WorkerId id_;
   DropCounters drops_;

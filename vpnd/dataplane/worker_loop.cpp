@@ -237,6 +237,7 @@ void Worker::Loop::on_control_packet(const Link& from, std::span<const std::byte
   copy.link.worker = worker_.id();
   copy.size = static_cast<std::uint16_t>(packet.size());
   std::memcpy(copy.bytes.data(), packet.data(), packet.size());
+  // NOLINTNEXTLINE(performance-move-const-arg): a mailbox takes what is given away, whatever it is.
   if (!worker_.control_packets_.try_post(std::move(copy)))
     worker_.drops_.count(DropReason::control_queue_full);
 }
