@@ -112,6 +112,7 @@ bool NetworkJournal::has_added(const Route& route) const {
 ChangeResult NetworkJournal::undo_route(const Route& route) {
   const auto found = find(route);
   if (found == changes_.end()) return {};
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the original is erased before.
   const Change change = *found;
   changes_.erase(found);
   return std::visit(Undo(*socket_), change);

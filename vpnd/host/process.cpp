@@ -185,9 +185,9 @@ Started start_process(const std::vector<std::string>& arguments, const ScriptEnv
 
 ScriptRun run_script(const std::vector<std::string>& arguments, const ScriptEnvironment& environment,
                      std::chrono::milliseconds timeout) {
-  auto [result, child] = start_process(arguments, environment);
-  if (!result.ok()) return {std::move(result), {ExitStatus::Kind::exited, kUnknownStatus}};
-  return {{}, child.wait(timeout)};
+  Started started = start_process(arguments, environment);
+  if (!started.result.ok()) return {std::move(started.result), {ExitStatus::Kind::exited, kUnknownStatus}};
+  return {{}, started.child.wait(timeout)};
 }
 
 }  // namespace vpnd::host
