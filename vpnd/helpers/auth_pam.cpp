@@ -189,7 +189,7 @@ int serve(const std::string& service, const std::vector<Prompt>& prompts) {
     if (static_cast<std::size_t>(size) < kNumberSize) continue;
     const pid_t child = ::fork();
     if (child == 0) {
-      ::signal(SIGCHLD, SIG_DFL);  // modules wait for helpers of their own
+      (void)::signal(SIGCHLD, SIG_DFL);  // modules wait for helpers of their own
       answer_question({datagram.data(), static_cast<std::size_t>(size)}, service, prompts);
       ::_exit(0);
     }
@@ -206,7 +206,7 @@ int main(int argc, char** argv) {
     (void)!::write(STDERR_FILENO, kUsage.data(), kUsage.size());
     return 2;
   }
-  ::signal(SIGCHLD, SIG_IGN);  // nobody waits for the answered questions
+  (void)::signal(SIGCHLD, SIG_IGN);  // nobody waits for the answered questions
   std::vector<Prompt> prompts;
   for (std::size_t i = 1; i + 1 < words.size(); i += 2) prompts.push_back({words[i], words[i + 1]});
   return serve(words.front(), prompts);
