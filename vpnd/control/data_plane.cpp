@@ -44,8 +44,8 @@ DataPlane::DataPlane(asio::io_context& context, std::vector<dataplane::WorkerCon
   for (dataplane::WorkerConfig& config : configs) {
     config.id = {static_cast<std::uint32_t>(stations_.size())};
     config.handover = handover_;
-    stations_.emplace_back(std::make_unique<dataplane::Worker>(
-        std::move(config), [bell] { ::eventfd_write(bell, 1); }, make_io));
+    stations_.emplace_back().worker = std::make_unique<dataplane::Worker>(
+        std::move(config), [bell] { ::eventfd_write(bell, 1); }, make_io);
   }
   await_messages();
 }
