@@ -1,8 +1,10 @@
 #include "tunio/tcp_socket.hpp"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -57,6 +59,15 @@ std::error_code finish_connect(const UniqueFd& socket) noexcept {
   if (error == 0 && ::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0)
     error = errno == ENOTCONN ? EINPROGRESS : errno;
   return {error, std::generic_category()};
+}
+
+std::chrono::milliseconds unacknowledged_for(const UniqueFd& socket) noexcept {
+  int waiting = 0;  // sent or not: without a usable source address TCP keeps everything
+  if (::ioctl(socket.get(), SIOCOUTQ, &waiting) != 0 || waiting == 0) return {};
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return std::chrono::milliseconds(info.tcpi_last_ack_recv);
 }
 
 void tune_tunnel_connection(const UniqueFd& socket, std::uint32_t unsent_limit) noexcept {

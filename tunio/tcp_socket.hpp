@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <system_error>
 
@@ -29,6 +30,10 @@ TcpConnect start_connect(const Endpoint& remote, const SocketOptions& options);
 
 /// The outcome, once the socket became writable; operation_in_progress when it only seemed to be.
 std::error_code finish_connect(const UniqueFd& socket) noexcept;
+
+/// How long nothing has been acknowledged of what was sent; 0: there is nothing of that, or TCP does not
+/// tell.
+std::chrono::milliseconds unacknowledged_for(const UniqueFd& socket) noexcept;
 
 /// How a connection that carries a tunnel is set up: TCP_NODELAY, non-blocking, and at most `unsent_limit`
 /// bytes in the kernel that were not sent yet (TCP_NOTSENT_LOWAT; 0: leave), so that queues stand where they

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from option_cases import start_proxy
 from star import SERVER_V4, SERVER_V6, CaseList, Client, Star, check_connected, check_stays_out, with_mounts
 from support.errors import check
 from support.netns import Namespace, connect
@@ -16,6 +17,7 @@ from support.traffic import Host, Transfer, ping
 case = CaseList()
 
 FAR_V4, FAR_V6 = "198.51.100.1", "2001:db8:1::1"
+_PUBLIC = "203.0.113.1"  # of the server, the same from every network
 
 
 @case
@@ -126,6 +128,31 @@ def a_client_that_redirects_everything_moves_to_another_network(star: Star) -> N
 
 
 @case
+def a_client_over_tcp_connects_anew_from_another_network(star: Star) -> None:
+    """At once: its connection cannot move, and pings would tell that only after half a minute."""
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN waits until its pings are not answered")
+    client, flows = _leave_a_network(star, "persist-tun", proto="tcp4")
+    client.process.wait_for("has stayed in another network", 10)
+    client.wait_until_connected(times=2, timeout=15)
+    check_connected(client)
+    for flow in flows:
+        flow.finish()
+
+
+@case
+def a_client_behind_a_socks_proxy_connects_anew_from_another_network(star: Star) -> None:
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN waits until its pings are not answered")
+    client, flows = _leave_a_network(star, "persist-tun", f"socks-proxy {_PUBLIC} 1080")
+    client.process.wait_for("has stayed in another network", 10)
+    client.wait_until_connected(times=2, timeout=15)
+    check_connected(client)
+    for flow in flows:
+        flow.finish()
+
+
+@case
 def a_server_with_a_client_certificate_is_not_trusted(star: Star) -> None:
     star.start_server(f"cert {star.pki.path('client2.crt')}", f"key {star.pki.path('client2.key')}")
     check_stays_out(star.start_client(1))
@@ -139,27 +166,34 @@ def a_server_with_another_name_is_not_trusted(star: Star) -> None:
 
 
 def _move_to_another_network(star: Star, *lines: str) -> None:
-    """The first network goes with its address and routes, the second has another address; TCP inside must not notice."""
-    public = "203.0.113.1"
-    star.server_namespace.ip("address", "add", f"{public}/32", "dev", "lo")
-    namespace, first = star.spoke(1)
-    second = connect(star.server_namespace, namespace, device="other", subnet=9)
-    namespace.ip("route", "add", "default", "via", first.v4[0])
-    star.start_server(f"local {public}", "verb 4")  # OpenVPN mentions a float on no lower level
-    client = star.connect_client(1, f"remote {public} 1194", *lines, without=("remote ",))
-    check_connected(client)
-    near, far = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
-    flows = [Transfer(star.lab, *pair, rate=200_000) for pair in ((near, far), (far, near))]
-    namespace.ip("link", "set", "wan1", "down")
-    namespace.ip("route", "add", "default", "via", second.v4[0])
+    """TCP inside must not notice."""
+    client, flows = _leave_a_network(star, *lines)
     star.server.wait_for("floated (to|from) ", 15)
     check_connected(client)
     for flow in flows:
         flow.finish()
     check(client.process.count(COMPLETED) == 1, "the client had to connect again")
     check(client.process.terminate() == 0, "the client's exit status is not 0")
-    left = namespace.ip("route")
-    check(public not in left and "0.0.0.0/1" not in left, f"routes were left behind: {left}")
+    left = client.namespace.ip("route")
+    check(_PUBLIC not in left and "0.0.0.0/1" not in left, f"routes were left behind: {left}")
+
+
+def _leave_a_network(star: Star, *lines: str, proto: str = "udp4") -> tuple[Client, list[Transfer]]:
+    """The first network goes with its address and routes, the second has another address. Also TCP inside, both ways."""
+    star.server_namespace.ip("address", "add", f"{_PUBLIC}/32", "dev", "lo")
+    namespace, first = star.spoke(1)
+    second = connect(star.server_namespace, namespace, device="other", subnet=9)
+    namespace.ip("route", "add", "default", "via", first.v4[0])
+    star.start_server(f"local {_PUBLIC}", "verb 4", proto=proto)  # OpenVPN mentions a float on no lower level
+    if any(line.startswith("socks-proxy") for line in lines):
+        start_proxy(star, "socks", 1080, _PUBLIC, namespace=star.server_namespace)
+    client = star.connect_client(1, f"remote {_PUBLIC} 1194", *lines, proto=proto, without=("remote ",))
+    check_connected(client)
+    near, far = Host(client.namespace, client.v4, client.v6), Host(star.server_namespace, SERVER_V4, SERVER_V6)
+    flows = [Transfer(star.lab, *pair, rate=200_000) for pair in ((near, far), (far, near))]
+    namespace.ip("link", "set", "wan1", "down")
+    namespace.ip("route", "add", "default", "via", second.v4[0])
+    return client, flows
 
 
 def _redirect_and_restore(star: Star, *lines: str) -> None:

@@ -37,6 +37,7 @@ while True:
 _PROXY = """
 import base64, socket, sys, threading, time
 kind, port = sys.argv[1], int(sys.argv[2])
+address = next((word for word in sys.argv[3:] if "." in word), "127.0.0.1")
 def carry(a, b):
     try:
         while data := a.recv(65536):
@@ -71,7 +72,7 @@ def socks(client):
     return server
 def associate(client):
     near, far = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-    near.bind(("127.0.0.1", 0))
+    near.bind((address, 0))
     client.sendall(bytes([5, 0, 0, 1, 0, 0, 0, 0]) + near.getsockname()[1].to_bytes(2, "big"))
     print("carrying", flush=True)
     customer = []
@@ -81,8 +82,8 @@ def associate(client):
             near.sendto(bytes([0, 0, 0, 1]) + socket.inet_aton(host) + number.to_bytes(2, "big") + data, customer[0])
     def out():
         while True:
-            data, address = near.recvfrom(65536)
-            customer[:] = [address]
+            data, whose = near.recvfrom(65536)
+            customer[:] = [whose]
             assert data[:4] == bytes([0, 0, 0, 1])
             far.sendto(data[10:], (socket.inet_ntoa(data[4:8]), int.from_bytes(data[8:10], "big")))
             if len(threads) == 1:  # from now on it has an address
@@ -101,7 +102,7 @@ def serve(client):
         print("carrying", flush=True)
         threading.Thread(target=carry, args=(client, server), daemon=True).start()
         carry(server, client)
-listener = socket.create_server(("127.0.0.1", port))
+listener = socket.create_server((address, port))
 print("listening", flush=True)
 while True:
     connection, _ = listener.accept()
@@ -372,9 +373,9 @@ def _counted(star: Star, family: str) -> int:
     return int(re.search(r"packets (\d+)", listing).group(1))
 
 
-def start_proxy(star: Star, kind: str, port: int, *options: str) -> Process:
-    """Beside the first client, on loopback."""
-    namespace, _ = star.spoke(1)
+def start_proxy(star: Star, kind: str, port: int, *options: str, namespace: Namespace | None = None) -> Process:
+    """Beside the first client, on loopback; or somewhere else, where one of the options is its address."""
+    namespace = namespace or star.spoke(1)[0]
     script = star.lab.write("proxy.py", _PROXY)
     proxy = star.lab.start_helper(namespace, "proxy", [sys.executable, str(script), kind, str(port), *options])
     proxy.wait_for("listening", 5)

@@ -2,6 +2,9 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
+#include <chrono>
+#include <thread>
+
 #include "io_fixture.hpp"
 #include "tunio/tcp_socket.hpp"
 
@@ -140,6 +143,22 @@ TEST(TcpSocket, ReportsAFamilyThatDoesNotFitAsAnError) {
   options.family = SocketFamily::ipv4;
   EXPECT_EQ(start_connect(*Endpoint::from_text("::1", 1), options).error,
             std::errc::address_family_not_supported);
+}
+
+TEST(TcpSocket, TellsHowLongNothingWasAcknowledged) {
+  TcpListenOptions options;
+  options.local = Endpoint::from_text("127.0.0.1", 0);
+  const UniqueFd listener = listen_tcp(options);
+  const TcpConnect connection = start_connect(local_endpoint(listener), {});
+  pollfd ready{.fd = connection.socket.get(), .events = POLLOUT, .revents = 0};
+  ASSERT_EQ(::poll(&ready, 1, 10000), 1);
+  EXPECT_EQ(unacknowledged_for(connection.socket).count(), 0);
+  const auto bytes = pattern(65536);  // nobody reads them
+  while (::send(connection.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) continue;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (unacknowledged_for(connection.socket).count() == 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_GT(unacknowledged_for(connection.socket).count(), 0);
 }
 
 TEST(TcpSocket, IsTunedForATunnel) {

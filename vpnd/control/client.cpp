@@ -46,6 +46,7 @@ Client::Client(asio::io_context& context, const config::Options& options, manage
       data_keys_(options),
       poll_timer_(context),
       push_timer_(context),
+      path_timer_(context),
       tick_timer_(context),
       goodbye_(context) {
   for (const config::Remote& remote : options.client.remotes)
@@ -318,6 +319,7 @@ void Client::close_connection() {
   addresses_.clear();
   poll_timer_.cancel();
   push_timer_.cancel();
+  path_timer_.cancel();
   data_plane_->post(dataplane::RemovePeer{kServer});
   for (std::uint32_t worker = 0; worker < data_plane_->worker_count(); ++worker)
     data_plane_->post_to({worker}, dataplane::ReplaceUdp{});

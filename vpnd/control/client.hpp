@@ -136,6 +136,8 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
   void complete_connection(const std::string& failure);
   void watch_path();
   void follow_path();
+  void await_acknowledgement();
+  void leave_former_network();
   void take_token(const config::PushedOptions& pushed);
   void install_key(proto::KeyId key);
   dataplane::PeerSettings peer_settings() const;
@@ -221,6 +223,7 @@ class Client final : public Instance, public DataPlaneObserver, public SessionOw
 
   asio::steady_timer poll_timer_;  // server-poll-timeout
   asio::steady_timer push_timer_;
+  asio::steady_timer path_timer_;  // of a connection whose host has moved
   asio::steady_timer tick_timer_;
   asio::steady_timer goodbye_;
   proto::TimePoint push_deadline_{};

@@ -115,26 +115,6 @@ void Client::open_udp(const tunio::Endpoint& server) {
   begin_session({server, std::nullopt});
 }
 
-// Without it a change is noticed when pings are not answered.
-void Client::watch_path() {
-  try {
-    path_watch_.emplace(context_, [this] { follow_path(); });
-  } catch (const std::system_error& error) {
-    spdlog::warn("moves to another network are not followed: {}", error.what());
-  }
-}
-
-// The host may have moved to another network. Over UDP the session moves with it, as soon as the server hears
-// from there: at once, since inside it may be the server's turn to send.
-void Client::follow_path() {
-  if (!session_ || !pushed_ || stream_ || relay_) return;
-  auto path = tunnel_->way_to(session_->link().endpoint.address());
-  if (!path || path == path_) return;
-  path_ = std::move(path);
-  spdlog::info("the server is reached by {} now", path_->device);
-  data_plane_->post(dataplane::SendKeepalive{kServer});
-}
-
 void Client::open_tcp(const tunio::Endpoint& server) {
   spdlog::info("Attempting to establish TCP connection with {}", server.format());
   report(management::State::tcp_connect);
