@@ -127,7 +127,8 @@ def sighup_may_move_the_management_interface(star: Star) -> None:
     _rewrite(star, f"management {before}", f"management {after}")
     star.server.send_signal(signal.SIGHUP)
     console.listen(20)
-    check(console.closed and not before.exists(), "the former socket is there still")
+    check(console.closed, "the connection is there still")
+    wait_until(lambda: not before.exists(), 5, "the end of the former socket")
     Console(after).wait_for(">INFO:")
 
 
