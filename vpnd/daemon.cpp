@@ -35,6 +35,15 @@ Daemon::Daemon(config::Loaded& loaded, std::function<config::Loaded()> read_agai
 
 void Daemon::prepare() {
   open_management();
+  try {
+    begin_instance();
+  } catch (const std::exception& error) {
+    if (management_) management_->report_failure(error.what());
+    throw;
+  }
+}
+
+void Daemon::begin_instance() {
   make_instance();
   control::choose_aead_backend(loaded_.options.batch.aead);
   spdlog::info("data ciphers by {}", crypto::describe_aead_backend());

@@ -44,6 +44,7 @@ class Daemon final : public control::InstanceObserver {
 
  private:
   void open_management();
+  void begin_instance();
   void make_instance();
   void let_go_of_instance();
   void run_what_is_ready();

@@ -120,6 +120,18 @@ def a_management_client_stays_while_a_server_begins_anew(star: Star) -> None:
 
 
 @case
+def management_clients_are_told_why_all_cannot_be_begun_anew(star: Star) -> None:
+    at = star.lab.directory / "server.sock"
+    star.start_server(f"management {at} unix")
+    console = Console(at)
+    _rewrite(star, "port 1194", "port 1194\nlocal 192.0.2.99")
+    console.ask("signal SIGHUP")
+    console.wait_for(">FATAL:.*192.0.2.99")
+    wait_until(lambda: not star.server.running, 10, "the server's end")
+    check(star.server.wait(5) == 1, "its exit status is not 1")
+
+
+@case
 def sighup_may_move_the_management_interface(star: Star) -> None:
     before, after = (star.lab.directory / f"{name}.sock" for name in ("before", "after"))
     star.start_server(f"management {before} unix")
