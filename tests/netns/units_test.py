@@ -24,6 +24,7 @@ from support.runner import SECOND_TRIES, Case, CaseFailed, run_cases
 from support.service_machine import ServiceMachine
 
 EXIT_SKIPPED = 77
+AT_A_TIME = 1  # with two, a start failed now and then (219/CGROUP) while the other systemd ended (cgroup v1)
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 SERVER, CLIENT = "vpnd-server@site", "vpnd-client@home"
 
@@ -121,7 +122,7 @@ def reload_reaches_both_and_starts_neither_again(site: Site) -> None:
 @case
 def a_daemon_that_was_killed_is_started_again(site: Site) -> None:
     site.start()
-    site.machine.systemctl("kill", "-s", "KILL", CLIENT)
+    site.machine.systemctl("kill", "--kill-whom=main", "-s", "KILL", CLIENT)
     wait_until(lambda: site.machine.show(CLIENT, "NRestarts") == "1", 15, "another start")
     wait_until(lambda: site.machine.show(CLIENT, "StatusText") == "connected to 127.0.0.1:1194", 15, "the tunnel")
 
@@ -159,7 +160,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="vpnd-pki-") as directory:
         pki = Pki(Path(directory))
         totals = run_cases([Case(body.__name__.replace("_", " "), lambda body=body: play(body, pki, options.vpnd))
-                            for body in case], 2, SECOND_TRIES)
+                            for body in case], AT_A_TIME, SECOND_TRIES)
     if totals.failed or not totals.passed + totals.skipped:
         return 1
     return 0 if totals.passed else EXIT_SKIPPED

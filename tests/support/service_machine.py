@@ -88,7 +88,11 @@ class ServiceMachine:
         return self._machine.namespace.run(*self._command(*argv))
 
     def systemctl(self, *words: str) -> None:
-        self.run("systemctl", *words)
+        try:
+            self.run("systemctl", *words)
+        except RuntimeError as error:
+            known = self.run("systemctl", "show", "-p", "Result,ExecStartPre,ExecMainCode,ExecMainStatus", words[-1])
+            raise RuntimeError(f"{error}\n{known}{self._systemd.tail(5)}") from None
 
     def show(self, unit: str, name: str) -> str:
         """What systemd knows of a unit by this name."""
