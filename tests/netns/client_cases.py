@@ -129,27 +129,12 @@ def a_client_that_redirects_everything_moves_to_another_network(star: Star) -> N
 
 @case
 def a_client_over_tcp_connects_anew_from_another_network(star: Star) -> None:
-    """At once: its connection cannot move, and pings would tell that only after half a minute."""
-    if not star.client_program.is_vpnd:
-        raise Skipped("OpenVPN waits until its pings are not answered")
-    client, flows = _leave_a_network(star, "persist-tun", proto="tcp4")
-    client.process.wait_for("has stayed in another network", 10)
-    client.wait_until_connected(times=2, timeout=15)
-    check_connected(client)
-    for flow in flows:
-        flow.finish()
+    _connect_anew_from_another_network(star, proto="tcp4")
 
 
 @case
 def a_client_behind_a_socks_proxy_connects_anew_from_another_network(star: Star) -> None:
-    if not star.client_program.is_vpnd:
-        raise Skipped("OpenVPN waits until its pings are not answered")
-    client, flows = _leave_a_network(star, "persist-tun", f"socks-proxy {_PUBLIC} 1080")
-    client.process.wait_for("has stayed in another network", 10)
-    client.wait_until_connected(times=2, timeout=15)
-    check_connected(client)
-    for flow in flows:
-        flow.finish()
+    _connect_anew_from_another_network(star, f"socks-proxy {_PUBLIC} 1080")
 
 
 @case
@@ -176,6 +161,18 @@ def _move_to_another_network(star: Star, *lines: str) -> None:
     check(client.process.terminate() == 0, "the client's exit status is not 0")
     left = client.namespace.ip("route")
     check(_PUBLIC not in left and "0.0.0.0/1" not in left, f"routes were left behind: {left}")
+
+
+def _connect_anew_from_another_network(star: Star, *lines: str, proto: str = "udp4") -> None:
+    """At once: a connection cannot move, and pings would tell that only after half a minute."""
+    if not star.client_program.is_vpnd:
+        raise Skipped("OpenVPN waits until its pings are not answered")
+    client, flows = _leave_a_network(star, "persist-tun", *lines, proto=proto)
+    client.process.wait_for("has stayed in another network", 10)
+    client.wait_until_connected(times=2, timeout=15)
+    check_connected(client)
+    for flow in flows:
+        flow.finish()
 
 
 def _leave_a_network(star: Star, *lines: str, proto: str = "udp4") -> tuple[Client, list[Transfer]]:
