@@ -47,7 +47,7 @@ class ServiceMachine:
     """`units`: files for its folder of units. Raises Skipped where systemd cannot be had or cannot run like this."""
 
     def __init__(self, lab: Lab, namespace: Namespace, units: list[Path], *, over: tuple[Path, ...] = ()) -> None:
-        self._lab, self._groups = lab, _own_groups(namespace.name)
+        self._groups = _own_groups(namespace.name)
         self._machine = Machine(lab, namespace, "systemd", over=over)
         self.units = lab.directory / "units"
         self.units.mkdir()
