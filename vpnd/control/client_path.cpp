@@ -14,8 +14,10 @@ namespace vpnd::control {
 
 namespace {
 
-// What is sent is acknowledged within this time, or the connection has stayed in the former network.
-constexpr std::chrono::seconds kAcknowledgement{3};
+// So long after the host has moved it is looked whether the connection has; and so long nothing has been
+// acknowledged then if it has not.
+constexpr std::chrono::milliseconds kLook{3000};
+constexpr std::chrono::milliseconds kSilence{1500};
 
 }  // namespace
 
@@ -43,10 +45,10 @@ void Client::follow_path() {
 }
 
 void Client::await_acknowledgement() {
-  path_timer_.expires_after(kAcknowledgement);
+  path_timer_.expires_after(kLook);
   path_timer_.async_wait([this, attempt = attempt_](const asio::error_code& error) {
     if (error || attempt != attempt_) return;
-    if (tunio::unacknowledged_for(transport_) >= kAcknowledgement / 2) leave_former_network();
+    if (tunio::unacknowledged_for(transport_) >= kSilence) leave_former_network();
   });
 }
 
